@@ -1,0 +1,253 @@
+"""Files -> tar stream, and back. Nothing is held whole in memory.
+
+The format is GNU tar's with times in whole seconds: both builders and every engine read it, and
+unlike PAX it never puts a header before the one that the API looks for. Reading files and hashing
+them is blocking work, so the async sides hand it to a thread, a piece at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import IO, Protocol
+
+import anyio
+
+from livepush.manifest import Item
+from livepush.model import Entry
+from livepush.tree import Tree, clean
+
+CHUNK = 256 * 1024  # bytes read and sent at once
+_SPOOL_IN_MEMORY = 8 * 1024 * 1024  # bytes of a fetched archive that need no file on disk
+_KINDS = {tarfile.DIRTYPE: "dir", tarfile.SYMTYPE: "link"}
+
+
+class Files(Protocol):
+    """A tree, and a way to read the files in it."""
+
+    @property
+    def tree(self) -> Tree: ...
+
+    def open_file(self, path: str) -> IO[bytes]: ...
+
+
+class NoFiles:
+    """For entries that have no bytes, such as directories."""
+
+    tree = Tree({})
+
+    def open_file(self, path: str) -> IO[bytes]:
+        raise FileNotFoundError(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What really went into a stream: the entry with the digest of the bytes that were read."""
+
+    path: str
+    item: Item
+
+
+async def pack(
+    items: Iterable[tuple[str, Item]], files: Files, sent: Callable[[Sent], None]
+) -> AsyncIterator[bytes]:
+    """The tar stream of `items`, absolute paths; `sent` is told each one that is in it.
+
+    A file that vanished since its tree was read is left out. Raises `PermissionError` for one that
+    may not be read.
+    """
+    pieces = _merged(_pieces(items, files, sent))
+    while True:
+        piece = await anyio.to_thread.run_sync(next, pieces, b"")
+        if not piece:
+            return
+        yield piece
+
+
+def _merged(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= CHUNK:
+            yield bytes(waiting)
+            waiting.clear()
+    yield bytes(waiting) + bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _pieces(
+    items: Iterable[tuple[str, Item]], files: Files, sent: Callable[[Sent], None]
+) -> Iterator[bytes]:
+    first_names: dict[tuple[int, int], str] = {}
+    for path, item in items:
+        entry = item.entry
+        if entry.kind != "file":
+            yield _header(path, entry)
+            sent(Sent(path, item))
+        elif entry.inode is not None and entry.inode in first_names:
+            yield _header(path, entry, hard_link=first_names[entry.inode])
+            sent(Sent(path, item))
+        else:
+            if entry.inode is not None:
+                first_names[entry.inode] = path
+            yield from _file_pieces(path, item, files, sent)
+
+
+def _file_pieces(
+    path: str, item: Item, files: Files, sent: Callable[[Sent], None]
+) -> Iterator[bytes]:
+    try:
+        file = _opened(item, files)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with file:
+        size = _size(file)
+        yield _header(path, replace(item.entry, size=size))
+        digest = hashlib.sha256()
+        left = size
+        while left:
+            # A file that shrinks while it is read is filled up: its size is promised already, and
+            # the change that shrank it is on its way.
+            piece = file.read(min(CHUNK, left)) or bytes(min(CHUNK, left))
+            digest.update(piece)
+            left -= len(piece)
+            yield piece
+        yield bytes(-size % tarfile.BLOCKSIZE)
+    entry = replace(item.entry, size=size, digest=digest.digest())
+    sent(Sent(path, replace(item, entry=entry)))
+
+
+def _opened(item: Item, files: Files) -> IO[bytes]:
+    if item.entry.content is not None:
+        return io.BytesIO(item.entry.content)
+    return files.open_file(item.source)
+
+
+def _size(file: IO[bytes]) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _header(path: str, entry: Entry, hard_link: str = "") -> bytes:
+    info = tarfile.TarInfo(path.lstrip("/"))
+    info.mode, info.uid, info.gid, info.mtime = entry.mode, entry.uid, entry.gid, entry.mtime
+    if hard_link:
+        info.type, info.linkname = tarfile.LNKTYPE, hard_link.lstrip("/")
+    elif entry.kind == "dir":
+        info.type = tarfile.DIRTYPE
+    elif entry.kind == "link":
+        info.type, info.linkname = tarfile.SYMTYPE, entry.target
+    else:
+        info.size = entry.size
+    return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+
+
+def digest_of(files: Files, path: str) -> bytes:
+    """The SHA-256 of a file's bytes. Raises `OSError` as reading it does."""
+    with files.open_file(path) as file:
+        return _hashed(file)
+
+
+def _hashed(file: IO[bytes]) -> bytes:
+    digest = hashlib.sha256()
+    while piece := file.read(CHUNK):
+        digest.update(piece)
+    return digest.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The files of an archive that an engine sent, kept in a temporary file until closed."""
+
+    tree: Tree
+    archive: IO[bytes]
+    spans: dict[str, tuple[int, int]]  # offset and length of each file's bytes
+
+    def open_file(self, path: str) -> IO[bytes]:
+        offset, size = self.spans[path]
+        return io.BufferedReader(_Slice(self.archive, offset, size))
+
+    def close(self) -> None:
+        self.archive.close()
+
+
+async def fetch(stream: AsyncIterable[bytes], *, prefix: str) -> Fetched:
+    """Reads an engine's archive whose names begin with a path's last component.
+
+    `prefix` is the directory of that path; the tree's paths are relative to the root.
+    """
+    archive = tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY)  # noqa: SIM115  # Fetched's
+    try:
+        async for piece in stream:
+            await anyio.to_thread.run_sync(archive.write, piece)
+        return await anyio.to_thread.run_sync(_indexed, archive, prefix)
+    except BaseException:
+        archive.close()
+        raise
+
+
+def _indexed(archive: IO[bytes], prefix: str) -> Fetched:
+    archive.seek(0)
+    entries: dict[str, Entry] = {}
+    spans: dict[str, tuple[int, int]] = {}
+    with tarfile.open(fileobj=archive, mode="r:", errorlevel=1) as tar:
+        for member in tar:
+            path = clean(f"{prefix}/{member.name}")
+            if member.islnk():
+                first = clean(f"{prefix}/{member.linkname}")
+                spans[path] = spans.get(first, (0, 0))
+                entries[path] = entries.get(first, _entry(member, b""))
+                continue
+            digest = b""
+            if member.isreg():
+                spans[path] = (member.offset_data, member.size)
+                content = tar.extractfile(member)
+                digest = _hashed(content) if content else b""
+            entries[path] = _entry(member, digest)
+    return Fetched(Tree.of(entries.items()), archive, spans)
+
+
+def _entry(member: tarfile.TarInfo, digest: bytes) -> Entry:
+    kind = "file" if member.isreg() or member.islnk() else _KINDS.get(member.type, "other")
+    return Entry(
+        kind=kind,  # type: ignore[arg-type]  # the table above holds nothing else
+        mode=member.mode & 0o7777,
+        uid=member.uid,
+        gid=member.gid,
+        size=member.size,
+        target=member.linkname if member.issym() else "",
+        mtime=int(member.mtime),
+        digest=digest,
+    )
+
+
+class _Slice(io.RawIOBase):
+    """A part of a file as a file; the parts of one file are read by turns, never at once."""
+
+    def __init__(self, file: IO[bytes], offset: int, size: int) -> None:
+        super().__init__()
+        self._file, self._offset, self._size, self._at = file, offset, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        left = max(0, self._size - self._at)
+        self._file.seek(self._offset + self._at)
+        piece = self._file.read(min(len(buffer), left))
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)

@@ -1,0 +1,59 @@
+"""Archives that an `ADD` unpacks. The bytes decide, not the name, as with the builders."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import replace
+
+from livepush.archive import Files
+from livepush.errors import UnsupportedError
+from livepush.manifest import MissingSource, matches
+from livepush.model import Copy, Fixed, Graph, Stage, Step
+
+_REASON = "unpacks an archive, which is not replayed live"
+
+
+def without_archives(graph: Graph, files: Files) -> Graph:
+    """The stages with every `ADD` that unpacks something as a step that only a build can take."""
+
+    def fixed(step: Step) -> Step:
+        if isinstance(step, Copy) and _unpacks(step, files):
+            return Fixed(step.line, step.text, _REASON, step.sources)
+        return step
+
+    def stage_of(stage: Stage) -> Stage:
+        return replace(stage, steps=tuple(map(fixed, stage.steps)))
+
+    return replace(graph, stages=tuple(map(stage_of, graph.stages)))
+
+
+def refuse_archive(step: Copy, files: Files) -> None:
+    """Raises `UnsupportedError` where the step has come to unpack an archive."""
+    if _unpacks(step, files):
+        raise UnsupportedError(
+            f"{step.text} {_REASON}",
+            line=step.line,
+            hint="Rebuild the image and start its container anew.",
+        )
+
+
+def _unpacks(step: Copy, files: Files) -> bool:
+    if not step.is_add or step.origin is not None:
+        return False
+    try:
+        found = [path for source in step.sources for path in matches(files.tree, source)]
+    except MissingSource:
+        return False  # the copy itself says so when its turn comes
+    resolved = (files.tree.resolve(path) for path in found)
+    return any(path is not None and _is_archive(path, files) for path in resolved)
+
+
+def _is_archive(path: str, files: Files) -> bool:
+    entry = files.tree.get(path)
+    if entry is None or entry.kind != "file":
+        return False
+    try:
+        with files.open_file(path) as file, tarfile.open(fileobj=file, mode="r:*") as archive:
+            return archive.next() is not None
+    except (tarfile.ReadError, EOFError, OSError):
+        return False

@@ -1,0 +1,192 @@
+"""The only door to a daemon: connections to a Docker Engine, through aiodocker.
+
+All requests are made in one function, `_requested`, and close their response in the end; what
+aiohttp and the network raise becomes livepush's errors in one other, `_translated`. The verbs
+are in `livepush.engineapi`, over what is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+
+import aiodocker
+import aiohttp
+
+from livepush import endpoint
+from livepush.engineapi import ApiEngine
+from livepush.errors import EngineError, EngineUnreachableError
+from livepush.replies import Json
+
+_NEWEST_API = (1, 50)  # the newest whose answers are known to be read right
+_CHUNK = 256 * 1024  # bytes of an upload at a time
+_PATIENCE = 60  # seconds for an answer
+_CONNECT = aiohttp.ClientTimeout(connect=10, sock_connect=10)  # seconds
+_REFUSED = 400  # and every HTTP status above
+
+
+class DockerEngine(ApiEngine):
+    """A Docker Engine, or what speaks its API from version 1.24 on."""
+
+    def __init__(self, docker: aiodocker.Docker, *, address: str = "") -> None:
+        """On a client that the caller made and closes; `address` is for messages."""
+        super().__init__(_Connection(docker, address or docker.docker_host))
+        self._own: tuple[aiodocker.Docker, aiohttp.ClientSession] | None = None
+
+    @classmethod
+    def connect(
+        cls, *, host: str = "", context: str = "", tls: endpoint.TlsOptions | None = None
+    ) -> DockerEngine:
+        """On a client of its own for the engine that the docker command line would use.
+
+        Needs a running event loop and asks nothing yet. Raises `InvalidArgumentError` for an
+        address, context or certificate that does not serve.
+        """
+        place = endpoint.resolve(host=host, context=context, tls=tls)
+        connector: aiohttp.BaseConnector
+        if place.socket:
+            url, connector = "http://docker", aiohttp.UnixConnector(place.socket)
+        else:
+            secure = endpoint.ssl_context(place.tls) if place.tls else None
+            url = f"{'https' if secure else 'http'}://{place.host}:{place.port}"
+            connector = aiohttp.TCPConnector(ssl=secure or True)
+        session = aiohttp.ClientSession(connector=connector)
+        docker = aiodocker.Docker(url, connector=connector, session=session)
+        engine = cls(docker, address=str(place))
+        engine._own = docker, session
+        return engine
+
+    async def aclose(self) -> None:
+        if self._own is not None:
+            docker, session = self._own
+            await docker.close()
+            await session.close()
+
+
+class _Connection:
+    """`engineapi.Connection`, on an aiodocker client whoever made it."""
+
+    def __init__(self, docker: aiodocker.Docker, address: str) -> None:
+        self._docker = docker
+        self._address = address
+        self._versions: tuple[str, str] | None = None
+
+    async def negotiated(self) -> tuple[str, str]:
+        if self._versions is None:
+            headers, _ = await self.answer("GET", "_ping", "say that it is there")
+            major, minor = headers.get("Api-Version", "1.24").split(".")
+            api = min((int(major), int(minor)), _NEWEST_API)
+            self._versions = f"{api[0]}.{api[1]}", headers.get("Builder-Version") or "1"
+        return self._versions
+
+    async def json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
+        _, reply = await self.answer(method, path, what, body=body)
+        return json.loads(reply) if reply else None
+
+    async def answer(
+        self, method: str, path: str, what: str, *, body: Json = None, patience: float = _PATIENCE
+    ) -> tuple[Mapping[str, str], bytes]:
+        with self._translated(what):
+            async with asyncio.timeout(patience), self._requested(method, path, body) as response:
+                return response.headers, await response.read()
+
+    async def pieces(
+        self, method: str, path: str, what: str, *, body: Json = None
+    ) -> AsyncGenerator[bytes, None]:
+        with self._translated(what):
+            async with self._requested(method, path, body) as response:
+                async for piece in response.content.iter_any():
+                    yield piece
+
+    async def send(
+        self, method: str, path: str, what: str, archive: AsyncIterable[bytes]
+    ) -> AsyncGenerator[bytes, None]:
+        upload = _Upload(archive)
+        try:
+            async for piece in self.pieces(method, path, what, body=upload):
+                yield piece
+        except EngineError:
+            if upload.error is not None:
+                raise upload.error from None
+            raise
+
+    @asynccontextmanager
+    async def _requested(
+        self, method: str, path: str, body: Json
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        version = "" if path == "_ping" else f"v{(await self.negotiated())[0]}/"
+        upload = isinstance(body, _Upload)
+        # Not by aiodocker's own request function: it leaves what is cancelled open, and fails on
+        # the answer to a HEAD.
+        response = await self._docker.session.request(
+            method,
+            f"{self._docker.docker_host}/{version}{path}",
+            data=body.chunks() if upload else json.dumps(body) if body else None,
+            headers={"Content-Type": "application/x-tar" if upload else "application/json"},
+            timeout=_CONNECT,
+        )
+        try:
+            if response.status >= _REFUSED:
+                raise await _refusal(response)
+            yield response
+        finally:
+            response.close()
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except _RefusedError as error:
+            message = f"The engine could not {what}: {error}"
+            raise EngineError(message, status=error.status) from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise EngineUnreachableError(
+                f"No engine answers at {self._address}.",
+                hint="Start it, or say where it is with DOCKER_HOST or a docker context.",
+            ) from error
+        except TimeoutError as error:
+            raise EngineError(f"The engine was to {what}, and did not in time.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise EngineError(f"The engine was to {what}, and broke off: {error}") from error
+
+
+class _RefusedError(Exception):
+    """The engine answered with an HTTP `status` of 400 or more, and its reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> _RefusedError:
+    text = (await response.read()).decode(errors="replace").strip()
+    try:
+        text = json.loads(text)["message"]
+    except (ValueError, KeyError, TypeError):
+        text = text or response.reason or ""
+    return _RefusedError(response.status, text)
+
+
+class _Upload:
+    """A tar stream on its way, in few pieces. aiohttp hides what the source raises: `error`."""
+
+    def __init__(self, source: AsyncIterable[bytes]) -> None:
+        self._source = source
+        self.error: Exception | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        pending = bytearray()
+        try:
+            async for piece in self._source:
+                for start in range(0, len(piece), _CHUNK):
+                    pending += piece[start : start + _CHUNK]
+                    if len(pending) >= _CHUNK:
+                        yield bytes(pending)
+                        pending.clear()
+        except Exception as error:
+            self.error = error
+            raise
+        if pending:
+            yield bytes(pending)

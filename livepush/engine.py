@@ -1,0 +1,182 @@
+"""The port to an engine: the few verbs livepush needs, each with its contract.
+
+`livepush.docker` keeps it on the Docker Engine API, `livepush.testing` in memory; both pass the
+same contract tests. What holds for every verb:
+
+- A verb has been carried out when it returns, and not begun when it raises, except where its
+  text says what it leaves behind.
+- It raises `EngineUnreachableError` when nothing answers, `EngineError` (with the HTTP status)
+  when the engine refuses or breaks off, and nothing foreign.
+- `container` is an id, or a name; paths inside containers are absolute, slash-separated text,
+  with bytes that are not UTF-8 as surrogate escapes.
+- Cancelled, it stops waiting at once, unless its text says what it finishes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+PathKind = Literal["file", "dir", "link", "other"]
+
+LABEL = "io.livepush"
+"""The prefix of every label; `clean` finds what livepush made by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What an image hands to the containers and stages that start from it."""
+
+    id: str
+    env: tuple[str, ...] = ()  # "NAME=value"
+    workdir: str = ""
+    user: str = ""
+    shell: tuple[str, ...] = ()
+    onbuild: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerInfo:
+    """A container as it is now. `mounts` are the paths that are not its own file system."""
+
+    id: str
+    name: str
+    image: str
+    running: bool
+    env: tuple[str, ...] = ()
+    workdir: str = ""
+    mounts: tuple[str, ...] = ()
+    stop_timeout: int | None = None  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class PathStat:
+    """What stands at a path. `target` is, for a link, where it leads, fully resolved."""
+
+    kind: PathKind
+    mode: int  # permission bits, with setuid, setgid and sticky
+    size: int
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: `env` is all of its environment; an empty `user` is root."""
+
+    argv: tuple[str, ...]
+    env: tuple[str, ...] = ()  # "NAME=value"
+    user: str = ""
+    workdir: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Something that livepush left on the engine."""
+
+    id: str
+    kind: Literal["container", "image"]
+    labels: tuple[tuple[str, str], ...]
+
+
+OutputSink = Callable[[bytes, bool], None]
+"""Takes a piece of output as it comes, and whether it came on standard error."""
+
+
+class Engine(Protocol):
+    """A door to one engine."""
+
+    async def ping(self) -> str:
+        """The engine's name and version for people, such as `Docker 20.10.24, API 1.41`."""
+
+    async def container(self, container: str) -> ContainerInfo | None:
+        """The container as it is now, None where there is none of that name or id."""
+
+    async def image(self, reference: str) -> ImageConfig | None:
+        """The image's configuration, None where the engine has no such image."""
+
+    async def build(
+        self,
+        context: AsyncIterable[bytes],
+        *,
+        dockerfile: str,
+        target: str = "",
+        build_args: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        output: OutputSink | None = None,
+    ) -> str:
+        """Builds an image and returns its id.
+
+        `context` is a tar stream that is already filtered and holds the Dockerfile under the
+        name `dockerfile`; `target` is a stage's name. The engine's own default builder and its
+        cache are used, so an image that was built before costs no step. `labels` are put on the
+        image (they are its last layer and harm no cache). Raises `EngineError` with the
+        builder's own words when a step fails. Cancelled, the build is ended.
+        """
+
+    async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:
+        """A container of livepush's own from `image`; returns its id.
+
+        With `start` it runs and does nothing until it is removed, so that commands can be
+        executed in it; that needs `/bin/sh`. Without, it only holds files. Cancelled or failed,
+        no container is left behind.
+        """
+
+    async def remove(self, container: str) -> None:
+        """Ends and removes a container, with its anonymous volumes; none there is no error."""
+
+    async def remove_image(self, image: str) -> None:
+        """Removes an image unless a container or a tag still needs it, which is no error."""
+
+    async def restart(self, container: str, *, grace: float) -> None:
+        """Stops the container by its own stop signal, kills it after `grace` seconds, starts it.
+
+        Never removes it, also where it was started to be removed when it ends. Cancelled, it
+        finishes: a container that was stopped for a restart is started.
+        """
+
+    async def stat(self, container: str, path: str) -> PathStat | None:
+        """What stands at `path`, not following a link at its end; None where nothing does."""
+
+    async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
+        """Extracts a tar stream at `/`: owners, modes and link targets as its entries say.
+
+        Missing parents become `0755` of root. A file or link replaces what it meets, a directory
+        entry over a directory sets its mode and owner. Works on a container that is not running.
+        Failed or cancelled, entries before the break are there and one may be cut short.
+        """
+
+    def get(self, container: str, path: str) -> AsyncIterator[bytes]:
+        """The tar stream of `path`: its names begin with the last component of `path`.
+
+        A link at the end of `path` is given as a link. Raises `FileNotFoundError` at the first
+        piece where nothing stands at `path`. Works on a container that is not running.
+        """
+
+    async def delete(
+        self, container: str, paths: Sequence[str], *, directories: Sequence[str] = ()
+    ) -> None:
+        """Removes `paths` with all below them, then those of `directories` that are empty.
+
+        `directories` come children first. What is not there is no error. Links are removed,
+        never followed at their end. Needs a running container.
+        """
+
+    async def run(
+        self, container: str, command: Command, output: OutputSink, *, grace: float
+    ) -> int:
+        """Runs a command to its end and returns its exit status.
+
+        Its output goes to `output` as it comes. A command that cannot be started is no error: it
+        ends with 126 or 127 and says why in its output, as a shell does. When it returns, no
+        process of the command is left in its session, also none that it put in the background.
+        Cancelled, the command and its descendants get TERM and, after `grace` seconds, KILL; it
+        returns (raising the cancellation) only when they are gone.
+        Raises `ContainerNotRunningError` when the container does not run.
+        """
+
+    async def owned(self) -> tuple[Owned, ...]:
+        """All that carries livepush's labels on this engine: containers first, then images."""
+
+    async def aclose(self) -> None:
+        """Gives up the connection; calling it twice is no error."""

@@ -1,0 +1,284 @@
+"""The verbs of `Engine` in requests of the Docker Engine API (moby's, 1.24 to 1.50)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import posixpath
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Protocol
+from urllib.parse import quote, urlencode
+
+from livepush import replies, shell
+from livepush.engine import (
+    LABEL,
+    Command,
+    ContainerInfo,
+    Engine,
+    ImageConfig,
+    OutputSink,
+    Owned,
+    PathStat,
+)
+from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.execution import Execution, Requests, delete, missing
+from livepush.replies import Json, Reply
+from livepush.shield import finish, settle
+
+_LAST_OUTPUT = 20  # lines of a failed build that its error repeats
+_NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
+_LOOP = "too many links"  # and that it follows a link for ever
+_START = 60  # seconds that a container may take to start
+
+
+class Connection(Requests, Protocol):
+    """Requests to one engine. `what` says the request in an error's sentence."""
+
+    async def answer(
+        self, method: str, path: str, what: str, *, body: Json = None, patience: float = ...
+    ) -> tuple[Mapping[str, str], bytes]:
+        """A short request; its answer's headers and body. `patience` is in seconds."""
+
+    def send(
+        self, method: str, path: str, what: str, archive: AsyncIterable[bytes]
+    ) -> AsyncGenerator[bytes, None]:
+        """A long request that uploads a tar stream; its answer as it comes."""
+
+    async def negotiated(self) -> tuple[str, str]:
+        """The API version spoken, and the engine's own default builder: "1", or "2" (BuildKit)."""
+
+
+class ApiEngine(Engine):
+    """Every verb but `aclose`.
+
+    Beyond the contract: in a container without `/bin/sh` nothing can end a command, so that a
+    cancelled `run` waits for its end, and leaves the processes that it put in the background;
+    `delete` is refused there, with `EngineError`.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def ping(self) -> str:
+        reply = await self._json("GET", "version", "tell its version")
+        engine = (reply.get("Components") or [{"Name": "Engine"}])[0]["Name"]
+        name = "Docker" if engine == "Engine" else engine
+        return f"{name} {reply['Version']}, API {(await self._connection.negotiated())[0]}"
+
+    async def container(self, container: str) -> ContainerInfo | None:
+        reply = await self._found(f"{_of(container)}/json", f"inspect the container {container}")
+        return None if reply is None else replies.container_info(reply)
+
+    async def image(self, reference: str) -> ImageConfig | None:
+        reply = await self._found(f"{_image(reference)}/json", f"inspect the image {reference}")
+        return None if reply is None else replies.image_config(reply)
+
+    async def build(
+        self,
+        context: AsyncIterable[bytes],
+        *,
+        dockerfile: str,
+        target: str = "",
+        build_args: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        output: OutputSink | None = None,
+    ) -> str:
+        _, builder = await self._connection.negotiated()
+        query = {
+            "dockerfile": dockerfile,
+            "target": target,
+            "buildargs": json.dumps(dict(build_args or {})),
+            "labels": json.dumps(dict(labels or {})),
+            "rm": "1",
+            "forcerm": "1",
+            "version": builder,
+        }
+        build, said = replies.Build(), bytearray()
+        path = f"build?{urlencode(query)}"
+        async with aclosing(self._connection.send("POST", path, "build", context)) as pieces:
+            async for piece in pieces:
+                for text in build.feed(piece):
+                    said += text
+                    if output is not None:
+                        output(text, False)
+        if build.error or not build.image:
+            reason = build.error or "the connection was lost before the image was done"
+            last = said.decode(errors="replace").splitlines()[-_LAST_OUTPUT:]
+            raise EngineError("\n".join([*last, f"The build failed: {reason}"]))
+        return build.image
+
+    async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:
+        creating = asyncio.ensure_future(self._create(image, labels, start))
+        try:
+            await settle(creating)
+        except asyncio.CancelledError:
+            if not creating.exception():
+                await finish(self.remove(creating.result()))
+            raise
+        return creating.result()
+
+    async def _create(self, image: str, labels: Mapping[str, str], start: bool) -> str:
+        config = {
+            "Image": image,
+            "Labels": dict(labels),
+            "User": "0",
+            "Entrypoint": list(shell.IDLE) if start else [],
+            # An image without a command makes no container, not even one that is never started.
+            "Cmd": [] if start else ["-"],
+            "Healthcheck": {"Test": ["NONE"]},
+            "StopSignal": "SIGKILL",
+        }
+        reply = await self._json("POST", "containers/create", f"create from {image}", body=config)
+        container = str(reply["Id"])
+        if start:
+            try:
+                await self._json("POST", f"{_of(container)}/start", f"start a container of {image}")
+            except EngineError:
+                await self.remove(container)
+                raise
+        return container
+
+    async def remove(self, container: str) -> None:
+        what = f"remove the container {container}"
+        try:
+            await self._connection.answer("DELETE", f"{_of(container)}?force=1&v=1", what)
+        except EngineError as error:
+            if error.status != 404:
+                raise
+
+    async def remove_image(self, image: str) -> None:
+        what = f"remove the image {image}"
+        found = await self._found(f"{_image(image)}/json", what)
+        if found is None or found.get("RepoTags"):
+            return
+        try:
+            await self._connection.answer("DELETE", _image(image), what)
+        except EngineError as error:
+            if error.status not in (404, 409):
+                raise
+
+    async def restart(self, container: str, *, grace: float) -> None:
+        await finish(self._restart(container, math.ceil(grace)))
+
+    async def _restart(self, container: str, seconds: int) -> None:
+        path, what = f"{_of(container)}/restart?t={seconds}", f"restart the container {container}"
+        try:
+            await self._connection.answer("POST", path, what, patience=_START + seconds)
+        except EngineError as error:
+            if error.status == 404:
+                raise missing(container) from error
+            raise
+
+    async def stat(self, container: str, path: str) -> PathStat | None:
+        what = f"look at {path} in the container {container}"
+        location = _archive(container, path)
+        try:
+            headers, _ = await self._connection.answer("HEAD", location, what)
+        except EngineError as refusal:
+            if refusal.status == 404:
+                await self._existing(container)
+                return None
+            # The answer to a HEAD tells no reason, and some reasons are an answer.
+            reason = await self._reason(location, what) or refusal
+            if _NOT_A_DIRECTORY in reason.message:
+                return None
+            if _LOOP in reason.message:
+                parent = await self.stat(container, posixpath.dirname(path))
+                reached = parent is not None and (parent.kind == "dir" or parent.target)
+                return PathStat("link", 0o777, 0) if reached else None
+            raise reason from None
+        return replies.path_stat(headers["X-Docker-Container-Path-Stat"])
+
+    async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
+        what = f"put files into the container {container}"
+        path = _archive(container, "/")
+        try:
+            async with aclosing(self._connection.send("PUT", path, what, archive)) as pieces:
+                async for _ in pieces:
+                    pass
+        except EngineError as error:
+            if error.status == 404:
+                raise missing(container) from error
+            raise
+
+    async def get(self, container: str, path: str) -> AsyncGenerator[bytes, None]:
+        what = f"get {path} from the container {container}"
+        location = _archive(container, path)
+        try:
+            async with aclosing(self._connection.pieces("GET", location, what)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except EngineError as error:
+            if error.status == 404:
+                await self._existing(container)
+                raise FileNotFoundError(path) from error
+            if _NOT_A_DIRECTORY in error.message:
+                raise FileNotFoundError(path) from error
+            raise
+
+    async def delete(
+        self, container: str, paths: Sequence[str], *, directories: Sequence[str] = ()
+    ) -> None:
+        if await self.stat(container, shell.SHELL) is None:
+            raise EngineError(
+                f"Nothing can be deleted in the container {container}: it has no {shell.SHELL}."
+            )
+        await finish(delete(self._connection, container, paths, directories))
+
+    async def run(
+        self, container: str, command: Command, output: OutputSink, *, grace: float
+    ) -> int:
+        info = await self._existing(container)
+        if not info.running:
+            raise ContainerNotRunningError(f"The container {container} is not running.")
+        supervised = await self.stat(container, shell.SHELL) is not None
+        execution = Execution(self._connection, info, command, output, supervised=supervised)
+        return await execution.run(grace)
+
+    async def owned(self) -> tuple[Owned, ...]:
+        query = urlencode({"all": "1", "filters": json.dumps({"label": [f"{LABEL}.session"]})})
+        containers = await self._json("GET", f"containers/json?{query}", "list containers")
+        images = await self._json("GET", f"images/json?{query}", "list images")
+        return (*replies.owned("container", containers), *replies.owned("image", images))
+
+    async def _existing(self, container: str) -> ContainerInfo:
+        info = await self.container(container)
+        if info is None:
+            raise missing(container)
+        return info
+
+    async def _reason(self, location: str, what: str) -> EngineError | None:
+        async with aclosing(self._connection.pieces("GET", location, what)) as pieces:
+            try:
+                await anext(pieces)
+            except EngineError as error:
+                return error
+        return None
+
+    async def _json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
+        return await self._connection.json(method, path, what, body=body)
+
+    async def _found(self, path: str, what: str) -> Reply | None:
+        try:
+            found: Reply = await self._json("GET", path, what)
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found
+
+
+def _of(container: str) -> str:
+    return f"containers/{quote(container, safe='')}"
+
+
+def _image(reference: str) -> str:
+    return f"images/{quote(reference, safe='/:@')}"
+
+
+def _archive(container: str, path: str) -> str:
+    # A slash at the end would follow a link there.
+    name = quote((path.rstrip("/") or "/").encode(errors="surrogateescape"), safe="/")
+    return f"{_of(container)}/archive?path={name}"

@@ -1,0 +1,59 @@
+"""The files of an image: what its containers hold before any step ran in them.
+
+Read through a container that is made when it is first needed and never started, so that an image
+without a shell serves as well.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+from livepush.archive import Fetched, fetch
+from livepush.engine import Engine, PathStat
+
+
+class ImageFiles:
+    """One image's files. `image` empty is `scratch`, which has none."""
+
+    def __init__(self, engine: Engine, image: str, labels: Mapping[str, str]) -> None:
+        self._engine = engine
+        self._image = image
+        self._labels = labels
+        self._container = ""
+        self._missing: set[str] = set()
+
+    async def container(self) -> str:
+        """The container's id. Raises `EngineError` where the engine does not have the image."""
+        if not self._container:
+            self._container = await self._engine.create(
+                self._image, labels=self._labels, start=False
+            )
+        return self._container
+
+    async def stat(self, path: str) -> PathStat | None:
+        """What the image holds at `path`; paths below a directory that it lacks cost no call."""
+        if not self._image or not await self._has_directory(posixpath.dirname(path)):
+            return None
+        return await self._engine.stat(await self.container(), path)
+
+    async def fetch(self, path: str) -> Fetched:
+        """The files at `path`; the result must be closed."""
+        stream = self._engine.get(await self.container(), path)
+        return await fetch(stream, prefix=posixpath.dirname(path))
+
+    async def aclose(self) -> None:
+        if self._container:
+            container, self._container = self._container, ""
+            await self._engine.remove(container)
+
+    async def _has_directory(self, path: str) -> bool:
+        if path == "/":
+            return True
+        if path in self._missing:
+            return False
+        known = await self._has_directory(posixpath.dirname(path))
+        if known and await self._engine.stat(await self.container(), path) is not None:
+            return True
+        self._missing.add(path)
+        return False

@@ -1,0 +1,227 @@
+"""The nouns: what a Dockerfile says. Values only: frozen, compared whole, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """One `<<WORD` of an instruction: its `name`, whether `$` expands in its `body`, and that."""
+
+    name: str
+    body: str
+    expand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """`--name=value` before the operands of an instruction; `value` is None for a bare `--name`."""
+
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction of a Dockerfile.
+
+    `keyword` is upper case. `text` is what follows it, continuation lines joined, comments inside
+    dropped, flags included; `operands` is `text` without the flags. `line` and `end_line` count
+    from 1 and include continuation lines and heredoc bodies. `directive` names the `#dev-…`
+    directive that wrote it, and is empty for an instruction that stood there as it is.
+    """
+
+    keyword: str
+    text: str
+    operands: str
+    flags: tuple[Flag, ...]
+    heredocs: tuple[Heredoc, ...]
+    line: int
+    end_line: int
+    directive: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.keyword} {self.text}"
+
+    def flag(self, name: str) -> str | None:
+        """The value of `--name`, `""` for a bare one, None where it is absent."""
+        for flag in self.flags:
+            if flag.name == name:
+                return flag.value or ""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """Build arguments: `given` by the caller, `defaults` from the ARGs before the first FROM."""
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a step sees at its line: the state that the instructions before it have built up.
+
+    `env` holds both ENV and ARG values as the step sees them, the later one winning; `user` is
+    empty for root by default. `stages` are the names and numbers that `--from` may use.
+    """
+
+    workdir: str = "/"
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    shell: tuple[str, ...] = ("/bin/sh", "-c")
+    escape: str = "\\"
+    stages: Mapping[str, int] = field(default_factory=dict)
+    arguments: Arguments = field(default_factory=Arguments)
+    onbuild: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A `COPY`, or an `ADD` of local files.
+
+    `sources` are clean paths relative to the build context, or to the root of `origin`: the number
+    of an earlier stage or an image's name; None is the context. `dest` is absolute and clean,
+    `dest_is_dir` says that it was written as a directory. `inline` are heredocs, name and bytes.
+    """
+
+    line: int
+    text: str
+    sources: tuple[str, ...]
+    dest: str
+    dest_is_dir: bool
+    origin: int | str | None = None
+    chown: str = ""
+    chmod: int | None = None
+    is_add: bool = False
+    inline: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A `RUN`: `command` is what people are shown, the rest is how it runs in a container.
+
+    `env` is its whole environment as `(name, value)`, without what the engine itself adds.
+    """
+
+    line: int
+    text: str
+    command: str
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    user: str
+    workdir: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDir:
+    """A `WORKDIR`: the directory is there after it, `user` owns it where it had to be made."""
+
+    line: int
+    text: str
+    path: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A step that only a build can take; `reason` says why, as the end of "line N: TEXT …".
+
+    It is reached by a change below one of `sources` and, `is_command`, by every earlier step.
+    """
+
+    line: int
+    text: str
+    reason: str
+    sources: tuple[str, ...] = ()
+    is_command: bool = False
+
+
+Step = Copy | Run | MakeDir | Fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: the steps that a container of it has been through, a parent stage's included.
+
+    `base` is an image's name or the number of the parent stage. `live_from` is how many of `steps`
+    stand before the live point: what only reaches later steps restarts nothing. Without a live
+    point it is None and every step restarts.
+    """
+
+    index: int
+    name: str
+    line: int
+    base: str | int
+    image: str
+    steps: tuple[Step, ...]
+    scope: Scope
+    live_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """All stages up to the target, which is the last one and runs the application."""
+
+    stages: tuple[Stage, ...]
+
+    @property
+    def target(self) -> Stage:
+        return self.stages[-1]
+
+    def followed(self) -> tuple[Stage, ...]:
+        """The stages that need a container: the target, and those it copies from, at any remove."""
+        needed = {self.target.index}
+        for stage in reversed(self.stages):
+            if stage.index in needed:
+                needed.update(origin for origin in map(_stage_origin, stage.steps) if origin >= 0)
+        return tuple(stage for stage in self.stages if stage.index in needed)
+
+
+def _stage_origin(step: Step) -> int:
+    return step.origin if isinstance(step, Copy) and isinstance(step.origin, int) else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands at one path of a tree: a build context, a stage's files, what a COPY writes.
+
+    `mode` is the permission bits with setuid, setgid and sticky; `target` a link's text. `stamp`
+    changes whenever the content on disk may have changed (size, mtime, ctime and inode), `digest`
+    is the content's SHA-256 where it is known. `inode` is set for a file with several names and
+    equal for all of them. `content` holds the bytes of a file that no disk holds (a heredoc).
+    """
+
+    kind: Literal["file", "dir", "link", "other"]
+    mode: int
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    target: str = ""
+    mtime: int = 0  # seconds
+    stamp: tuple[int, ...] = ()
+    digest: bytes = b""
+    inode: tuple[int, int] | None = None
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Paths that really differ between two trees: there and different or new, and gone."""
+
+    changed: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
+
+    def then(self, other: Changes) -> Changes:
+        """These changes and `other` after them; of a path, the later verdict holds."""
+        return Changes(
+            (self.changed - other.deleted) | other.changed,
+            (self.deleted - other.changed) | other.deleted,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.deleted)

@@ -1,0 +1,333 @@
+"""Stages x changes -> plan: what a `docker build` would have to redo. Pure.
+
+A plan is an ordered set of actions, at most one a step. The rules:
+
+- A changed path goes to every `COPY`/`ADD` of the build context that takes it.
+- After it, every `RUN` of that stage runs again, in order; and since a `RUN` may have changed
+  what was copied after it, every later copy is applied in full.
+- A stage that copies from a stage with actions copies again, and goes on likewise.
+- The application's container restarts when an action stands before the live point.
+- A step that only a build can take, reached by a change, is a refusal that blocks its stage.
+
+Plans add up: what is owed from a push that failed or was overtaken is a plan, and merging it with
+the plan of a newer change gives the plan of the next push. An action leaves the plan when its
+step has landed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step
+from livepush.pattern import Glob, compile_component, has_wildcard
+from livepush.tree import clean
+
+Verb = Literal["sync", "import", "run", "make", "refuse", "restart"]
+StepRef = tuple[int, int]
+"""A step's stage and its position among that stage's steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step to redo, and why: the `changed` and `deleted` paths that lead to it.
+
+    `takes` are those of them that the step copies itself. `full` copies what did not change, too.
+    `due` is set once something that stands before `reach` has really changed: commands and
+    restarts that never become due are left out.
+    """
+
+    stage: int
+    position: int
+    verb: Verb
+    line: int
+    text: str
+    reach: int
+    because: frozenset[str] = frozenset()
+    takes: frozenset[str] = frozenset()
+    full: bool = False
+    due: bool = False
+
+    @property
+    def ref(self) -> StepRef:
+        return self.stage, self.position
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it finds out by itself if there is anything to do."""
+        return self.verb in ("sync", "import")
+
+    def merged(self, other: Action) -> Action:
+        return replace(
+            self,
+            because=self.because | other.because,
+            takes=self.takes | other.takes,
+            full=self.full or other.full,
+            due=self.due or other.due,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Actions in the order in which they are carried out, and the paths that no step takes."""
+
+    actions: tuple[Action, ...] = ()
+    unclaimed: frozenset[str] = frozenset()
+    names: Mapping[int, str] = field(default_factory=dict)  # of the stages, for people
+
+    def __bool__(self) -> bool:
+        return bool(self.actions)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The changed paths that the plan exists for."""
+        return frozenset().union(*(action.because for action in self.actions))
+
+    @property
+    def restarts(self) -> bool:
+        return any(action.verb == "restart" for action in self.actions)
+
+    def merged(self, other: Plan) -> Plan:
+        """Both plans in one: what either does is done, once."""
+        actions = {action.ref: action for action in self.actions}
+        for action in other.actions:
+            known = actions.get(action.ref)
+            actions[action.ref] = known.merged(action) if known else action
+        ordered = tuple(actions[ref] for ref in sorted(actions))
+        return Plan(ordered, self.unclaimed | other.unclaimed, {**self.names, **other.names})
+
+    def without(self, ref: StepRef) -> Plan:
+        """What is left once the step at `ref` has landed."""
+        return replace(self, actions=tuple(a for a in self.actions if a.ref != ref))
+
+    def excluding(self, paths: frozenset[str]) -> Plan:
+        """Without what only `paths` lead to."""
+        left = (replace(a, because=a.because - paths, takes=a.takes - paths) for a in self.actions)
+        return replace(self, actions=tuple(a for a in left if a.because))
+
+    def with_due(self, changed: StepRef) -> Plan:
+        """With all that follows from a step that really changed something marked as due."""
+        stage, position = changed
+        actions = tuple(
+            replace(a, due=True) if a.stage == stage and a.reach > position else a
+            for a in self.actions
+        )
+        return replace(self, actions=actions)
+
+    def lines(self) -> Iterator[str]:
+        """The plan for people, and for golden files: a line an action, under its stage."""
+        stage = None
+        for action in self.actions:
+            if action.stage != stage:
+                stage = action.stage
+                yield self.names.get(stage, f"stage {stage}")
+            yield f"  {_described(action)}"
+        if self.unclaimed:
+            yield f"no step takes {_listed(self.unclaimed)}"
+        elif not self.actions:
+            yield "nothing to do"
+
+
+def make_plan(graph: Graph, changed: Collection[str], deleted: Collection[str]) -> Plan:
+    """What the changes ask for; paths are relative to the context, in any spelling.
+
+    A path that leads out of the context is unclaimed like any other that no step takes.
+    """
+    paths = {clean(path) for path in (*changed, *deleted) if _is_inside(path)}
+    outside = {path for path in (*changed, *deleted) if not _is_inside(path)}
+    return _planned(graph, claims(graph, paths), frozenset(paths | outside))
+
+
+def full_plan(graph: Graph) -> Plan:
+    """Everything again, as if every file had changed."""
+    every = {
+        (stage.index, position): frozenset({""})
+        for stage in graph.followed()
+        for position, step in enumerate(stage.steps)
+        if isinstance(step, Copy) and _context_sources(step)
+    }
+    return _planned(graph, every, frozenset())
+
+
+def claims(graph: Graph, paths: Iterable[str]) -> Mapping[StepRef, frozenset[str]]:
+    """Which of `paths` each step that copies from the build context takes."""
+    by_source: dict[str, set[StepRef]] = {}
+    for stage in graph.followed():
+        for position, step in enumerate(stage.steps):
+            if not isinstance(step, Run | MakeDir):
+                for source in _context_sources(step):
+                    by_source.setdefault(source, set()).add((stage.index, position))
+    index = _Sources(by_source)
+    taken: dict[StepRef, set[str]] = {}
+    for path in paths:
+        for source in index.taking(path):
+            for ref in by_source[source]:
+                taken.setdefault(ref, set()).add(path)
+    return {ref: frozenset(found) for ref, found in taken.items()}
+
+
+def _context_sources(step: Copy | Fixed) -> tuple[str, ...]:
+    return () if isinstance(step, Copy) and step.origin is not None else step.sources
+
+
+class _Sources:
+    """Finds the sources that take a path, at a cost that does not grow with the literal ones."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        self._literal: dict[str, str] = {}
+        self._above: dict[str, set[str]] = {}
+        self._globs: list[tuple[str, tuple[Glob, ...]]] = []
+        for source in sources:
+            if has_wildcard(source):
+                self._globs.append((source, tuple(map(compile_component, source.split("/")))))
+                continue
+            self._literal[source] = source
+            for ancestor in _ancestors(source):
+                self._above.setdefault(ancestor, set()).add(source)
+
+    def taking(self, path: str) -> Iterator[str]:
+        for prefix in (path, *_ancestors(path)):
+            if prefix in self._literal:
+                yield prefix
+        # A directory that came or went as a whole concerns the sources below it.
+        yield from self._above.get(path, ()) if path else ()
+        parts = path.split("/")
+        for source, components in self._globs:
+            if all(glob.match(part) for glob, part in zip(components, parts, strict=False)):
+                yield source
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _is_inside(path: str) -> bool:
+    depth = 0
+    for part in path.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return False
+    return not path.startswith("/")
+
+
+def _planned(graph: Graph, taken: Mapping[StepRef, frozenset[str]], paths: frozenset[str]) -> Plan:
+    actions: list[Action] = []
+    reasons: dict[int, frozenset[str]] = {}
+    for stage in graph.followed():
+        found = list(_stage_actions(stage, taken, reasons))
+        if found:
+            reasons[stage.index] = frozenset().union(*(a.because for a in found))
+        if stage.index == graph.target.index and _restarts(stage, found):
+            found.append(_restart(stage, found))
+        actions.extend(found)
+    claimed = frozenset().union(*taken.values())
+    return Plan(tuple(actions), paths - claimed, _names(graph))
+
+
+def _stage_actions(
+    stage: Stage,
+    taken: Mapping[StepRef, frozenset[str]],
+    reasons: Mapping[int, frozenset[str]],
+) -> Iterator[Action]:
+    because: frozenset[str] = frozenset()
+    begun = replayed = False
+    for position, step in enumerate(stage.steps):
+        takes = taken.get((stage.index, position), frozenset())
+        upstream = _upstream(step, reasons)
+        because |= takes | (upstream or frozenset())
+        reached = bool(takes) or upstream is not None
+        begun = begun or reached
+        verb = _verb(step, reached=reached, begun=begun, replayed=replayed)
+        if verb is None:
+            continue
+        yield Action(
+            stage=stage.index,
+            position=position,
+            verb=verb,
+            line=step.line,
+            text=step.text,
+            reach=position,
+            because=because,
+            takes=takes,
+            full=replayed,
+        )
+        replayed = replayed or verb == "run"
+
+
+def _verb(step: Step, *, reached: bool, begun: bool, replayed: bool) -> Verb | None:
+    if isinstance(step, Run):
+        return "run" if begun else None
+    if isinstance(step, Fixed):
+        # Behind a command that ran again its files may have to come back, which needs a build.
+        return "refuse" if reached or replayed or (begun and step.is_command) else None
+    if isinstance(step, MakeDir):
+        return "make" if replayed else None
+    if not (reached or replayed):
+        return None
+    return "sync" if step.origin is None else "import"
+
+
+def _upstream(step: Step, reasons: Mapping[int, frozenset[str]]) -> frozenset[str] | None:
+    if isinstance(step, Copy) and isinstance(step.origin, int):
+        return reasons.get(step.origin)
+    return None
+
+
+def _restarts(stage: Stage, actions: Iterable[Action]) -> bool:
+    return any(action.position < _live_from(stage) for action in actions)
+
+
+def _restart(stage: Stage, actions: Iterable[Action]) -> Action:
+    before = [action for action in actions if action.position < _live_from(stage)]
+    return Action(
+        stage=stage.index,
+        position=len(stage.steps),
+        verb="restart",
+        line=stage.line,
+        text="the application's container",
+        reach=_live_from(stage),
+        because=frozenset().union(*(action.because for action in before)),
+    )
+
+
+def _live_from(stage: Stage) -> int:
+    return len(stage.steps) if stage.live_from is None else stage.live_from
+
+
+def _names(graph: Graph) -> dict[int, str]:
+    return {
+        stage.index: f"stage {stage.index}"
+        + (f" ({stage.name})" if stage.name else "")
+        + (", the application" if stage == graph.target else "")
+        for stage in graph.stages
+    }
+
+
+_VERBS: Mapping[Verb, str] = {
+    "sync": "copy",
+    "import": "copy",
+    "make": "make",
+    "run": "run",
+    "refuse": "rebuild",
+    "restart": "restart",
+}
+
+
+def _described(action: Action) -> str:
+    where = "" if action.verb == "restart" else f"line {action.line}"
+    every = " in full" if action.full and action.verb in ("sync", "import") else ""
+    why = f"  <- {_listed(action.because)}" if action.because else ""
+    text = " ".join(action.text.split())
+    return f"{_VERBS[action.verb]:<8} {where:<9} {text}{every}{why}"
+
+
+def _listed(paths: Collection[str], most: int = 3) -> str:
+    shown = [path or "everything" for path in sorted(paths)[:most]]
+    more = len(paths) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,173 @@
+"""Pushes: one at a time, what is owed is carried out, overtaken, or kept for the next one.
+
+- One push runs at a time. A change that comes meanwhile waits for the next push, unless it reaches
+  the command that is running or an earlier step of the same stage: then the push is overtaken,
+  its command is ended for real, and the next push takes both.
+- What reaches a step that only a build can take is set aside: it stays owed, is named at once and
+  at the end of every push, and holds up nothing else.
+- What is owed is in `livepush.ledger`; nothing else remembers anything.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import anyio
+
+from livepush import events
+from livepush.bus import Bus
+from livepush.errors import LivepushError, UnsupportedError
+from livepush.events import Event, PushStatus
+from livepush.executor import Executor, StepFailedError
+from livepush.ledger import Ledger
+from livepush.model import Changes, Fixed, Graph
+from livepush.plan import Action, make_plan
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """How a push ended. `owed` are the paths that have not landed; `message` says why not.
+
+    `return_code` is that of the command that failed, None where none did.
+    """
+
+    push: int
+    status: PushStatus
+    seconds: float = 0.0
+    owed: tuple[str, ...] = ()
+    message: str = ""
+    return_code: int | None = None
+
+
+class Pushes:
+    """The pushes of one session."""
+
+    def __init__(self, graph: Graph, executor: Executor, bus: Bus, *, restarts: bool) -> None:
+        """Without `restarts` the application's container is never restarted."""
+        self.graph = graph
+        self._executor = executor
+        self._bus = bus
+        self._restarts = restarts
+        self._lock = anyio.Lock()
+        self._ledger = Ledger()
+        self._news = Changes()
+        self._noted = self._covered = self._serial = 0
+        self._last = PushResult(0, "nothing")
+        self._scope: anyio.CancelScope | None = None
+        self._running: Action | None = None
+        self._current: int | None = None
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is a change that no push has taken up."""
+        return self._noted > self._covered
+
+    def emit(self, event: Event) -> None:
+        """Tells the listeners; while a push runs, the event is of that push."""
+        self._bus.emit(event if self._current is None else replace(event, push=self._current))
+
+    def note(self, changes: Changes) -> None:
+        """Owes `changes` from now on, and cancels the push that they overtake."""
+        self._noted += 1
+        self._news = self._news.then(changes)
+        plan = make_plan(self.graph, changes.changed, changes.deleted)
+        self._ledger = self._ledger.noted(plan)
+        if self._running is not None and self._scope is not None and self._overtaken(self._running):
+            self._scope.cancel()
+
+    async def push(self) -> PushResult:
+        """One push of all that is owed; the result of the one that took it up, if one has."""
+        mine = self._noted
+        async with self._lock:
+            if self._covered >= mine > 0:
+                return self._last
+            self._covered = self._noted
+            self._serial += 1
+            self._current = self._serial
+            began = time.monotonic()
+            outcome = PushResult(self._serial, "cancelled")
+            try:
+                with anyio.CancelScope() as self._scope:
+                    outcome = await self._carried_out()
+            except LivepushError as error:
+                outcome = replace(outcome, status="failed", message=error.message)
+                raise
+            finally:
+                self._last = self._ended(outcome, time.monotonic() - began)
+            return self._last
+
+    async def cancel(self) -> None:
+        """Ends the running push, its command included; what it owed is still owed."""
+        if self._scope is not None:
+            self._scope.cancel()
+        async with self._lock:
+            return
+
+    async def _carried_out(self) -> PushResult:
+        self._begin()
+        result = PushResult(self._serial, "failed" if self._ledger.aside else "nothing")
+        while True:
+            self._ledger = self._ledger.settled()
+            if not self._ledger.owed.actions:
+                return result
+            action = self._ledger.owed.actions[0]
+            if action.verb == "run" and self._overtaken(action):
+                return replace(result, status="cancelled")
+            try:
+                changed = await self._perform(action)
+            except StepFailedError as failure:
+                return self._failed(failure)
+            except UnsupportedError as error:
+                self._refuse(action, error.message)
+                result = replace(result, status="failed", message=error.message)
+                continue
+            self._ledger = self._ledger.landed(action, changed=changed)
+            if changed and result.status == "nothing":
+                result = replace(result, status="succeeded")
+
+    def _begin(self) -> None:
+        news, self._news = self._news, Changes()
+        self._ledger = self._ledger.taken()
+        self.emit(
+            events.LivepushStart(
+                changed=tuple(sorted(news.changed)),
+                deleted=tuple(sorted(news.deleted)),
+                plan=tuple(self._ledger.owed.lines()),
+            )
+        )
+        for action in self._ledger.refused():
+            step = self.graph.stages[action.stage].steps[action.position]
+            if isinstance(step, Fixed):
+                self._refuse(action, f"{step.text} {step.reason}")
+
+    async def _perform(self, action: Action) -> bool:
+        if action.verb == "restart" and not self._restarts:
+            return False
+        self._running = action
+        try:
+            return await self._executor.perform(action)
+        finally:
+            self._running = None
+
+    def _refuse(self, action: Action, reason: str) -> None:
+        self._ledger = self._ledger.set_aside(action.because)
+        self.emit(events.RebuildNeeded(reason=reason, line=action.line))
+
+    def _failed(self, failure: StepFailedError) -> PushResult:
+        if failure.return_code is None:
+            self.emit(events.Error(message=str(failure), hint="The next save tries it again."))
+        return PushResult(
+            self._serial, "failed", message=str(failure), return_code=failure.return_code
+        )
+
+    def _ended(self, outcome: PushResult, seconds: float) -> PushResult:
+        owed = tuple(sorted(self._ledger.paths))
+        if outcome.status == "cancelled":
+            self.emit(events.Cancel())
+        self.emit(events.LivepushEnd(status=outcome.status, seconds=seconds, owed=owed))
+        self._scope = self._running = self._current = None
+        return replace(outcome, seconds=seconds, owed=owed)
+
+    def _overtaken(self, action: Action) -> bool:
+        return action.verb == "run" and self._ledger.overtakes(action)

@@ -1,0 +1,119 @@
+"""What the Docker Engine API answers, read into livepush's nouns. Pure; moby's API 1.24 to 1.50.
+
+Fields that an engine leaves out or sets to null count as empty.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any, Literal, TypeAlias
+
+from livepush.engine import LABEL, ContainerInfo, ImageConfig, Owned, PathKind, PathStat
+
+Json: TypeAlias = Any
+"""Decoded, or to be encoded; without a type, as the API's descriptions are not precise."""
+
+Reply: TypeAlias = dict[str, Json]
+
+# Go's os.FileMode, in which the engine tells what stands at a path.
+_GO_KINDS: dict[int, PathKind] = {0: "file", 1 << 31: "dir", 1 << 27: "link"}
+_GO_TYPE = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
+_GO_SPECIAL = {1 << 23: 0o4000, 1 << 22: 0o2000, 1 << 20: 0o1000}
+
+_FRAME_HEADER = 8
+_STDERR = 2
+
+
+def container_info(reply: Reply) -> ContainerInfo:
+    """From `GET /containers/{id}/json`."""
+    config = reply["Config"]
+    mounts = [mount["Destination"] for mount in reply.get("Mounts") or ()]
+    mounts += (reply["HostConfig"].get("Tmpfs") or {}).keys()
+    return ContainerInfo(
+        id=reply["Id"],
+        name=reply["Name"].removeprefix("/"),
+        image=reply["Image"],
+        running=bool(reply["State"]["Running"]),
+        env=tuple(config.get("Env") or ()),
+        workdir=config.get("WorkingDir") or "",
+        mounts=tuple(dict.fromkeys(mounts)),
+        stop_timeout=config.get("StopTimeout"),
+    )
+
+
+def image_config(reply: Reply) -> ImageConfig:
+    """From `GET /images/{name}/json`."""
+    config = reply.get("Config") or {}
+    return ImageConfig(
+        id=reply["Id"],
+        env=tuple(config.get("Env") or ()),
+        workdir=config.get("WorkingDir") or "",
+        user=config.get("User") or "",
+        shell=tuple(config.get("Shell") or ()),
+        onbuild=tuple(config.get("OnBuild") or ()),
+    )
+
+
+def path_stat(header: str) -> PathStat:
+    """From the `X-Docker-Container-Path-Stat` header: base64 of JSON."""
+    reply = json.loads(base64.b64decode(header))
+    go_mode = reply["mode"]
+    kind = _GO_KINDS.get(go_mode & _GO_TYPE, "other")
+    special = sum(bit for go_bit, bit in _GO_SPECIAL.items() if go_mode & go_bit)
+    target = reply["linkTarget"] if kind == "link" else ""
+    return PathStat(kind, go_mode & 0o777 | special, reply["size"], target)
+
+
+def owned(kind: Literal["container", "image"], replies: list[Reply]) -> Iterator[Owned]:
+    """From `GET /containers/json` or `GET /images/json`."""
+    for reply in replies:
+        labels = sorted((reply.get("Labels") or {}).items())
+        yield Owned(
+            reply["Id"], kind, tuple(pair for pair in labels if pair[0].startswith(f"{LABEL}."))
+        )
+
+
+class Frames:
+    """Splits a command's output into pieces: frames of an 8-byte header and their payload."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[tuple[bytes, bool]]:
+        """Takes what the engine sent; gives `(payload, is_stderr)` of each complete frame."""
+        self._pending += piece
+        while len(self._pending) >= _FRAME_HEADER:
+            end = _FRAME_HEADER + int.from_bytes(self._pending[4:_FRAME_HEADER])
+            if len(self._pending) < end:
+                return
+            payload, stream = bytes(self._pending[_FRAME_HEADER:end]), self._pending[0]
+            del self._pending[:end]
+            yield payload, stream == _STDERR
+
+
+class Build:
+    """Follows a build by its stream of JSON lines.
+
+    `image` is the id of the image once it is told, `error` the builder's words when it failed.
+    The builder of API version 1 tells an image at the end of every stage, version 2 only the
+    last; the progress of version 2 is in protocol buffers and is passed over.
+    """
+
+    def __init__(self) -> None:
+        self.image = ""
+        self.error = ""
+        self._pending = b""
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Takes what the engine sent; gives the builder's output for people."""
+        *lines, self._pending = (self._pending + piece).split(b"\n")
+        for line in filter(None, map(bytes.strip, lines)):
+            reply = json.loads(line)
+            if "error" in reply:
+                self.error = str(reply["error"])
+            if "stream" in reply:
+                yield str(reply["stream"]).encode()
+            if reply.get("id") in (None, "moby.image.id") and isinstance(reply.get("aux"), dict):
+                self.image = str(reply["aux"].get("ID") or self.image)

@@ -1,0 +1,282 @@
+"""A session: the front that embedders, the command line and the watcher hold.
+
+It opens the containers, keeps the build context as it is known, and hands changes to the pushes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import anyio.to_thread
+
+from livepush import events
+from livepush.archived import without_archives
+from livepush.bus import Bus, EventStream, Listener
+from livepush.context import Context
+from livepush.engine import ContainerInfo, Engine
+from livepush.errors import InvalidArgumentError
+from livepush.events import Event
+from livepush.executor import Executor
+from livepush.follow import Following, follow
+from livepush.live import Dockerfile
+from livepush.model import Changes, Graph
+from livepush.opening import Opened, Request, images_of, open_stages, running
+from livepush.plan import make_plan
+from livepush.push import Pushes, PushResult
+from livepush.snapshot import Snapshot
+from livepush.tree import Tree
+
+if TYPE_CHECKING:
+    from livepush.docker import Client
+
+GRACE = 3.0  # seconds between TERM and KILL for a command that was overtaken
+RESTART_GRACE = 1.0  # seconds for the application to end by itself, unless it asks for its own
+
+
+class Livepush:
+    """Keeps a running container as a fresh build of its Dockerfile and context would be.
+
+    Made by `init`; an async context manager that ends with `aclose`.
+    """
+
+    def __init__(
+        self, engine: Engine, request: Request, context: Context, stack: AsyncExitStack
+    ) -> None:
+        """For `init` alone: a session is of use only once it is open."""
+        self._engine = engine
+        self._request = request
+        self._context = context
+        self._stack = stack
+        self._files = Snapshot(context, Tree({}))
+        self._bus = Bus()
+
+    @classmethod
+    async def init(
+        cls,
+        *,
+        context: Path | str,
+        container_id: str,
+        dockerfile: Dockerfile | None = None,
+        dockerfile_content: str | bytes | None = None,
+        dockerfile_path: Path | str = "Dockerfile",
+        stage_images: Sequence[str] | None = None,
+        docker: Client | None = None,
+        engine: Engine | None = None,
+        skip_container_restart: bool = False,
+        build_args: Mapping[str, str] | None = None,
+        target: str = "",
+    ) -> Self:
+        """Opens a session on the running container `container_id`, built from `context`.
+
+        `stage_images` are the images of all stages but the last, in order; None builds them, out
+        of the engine's cache. `docker` is an `aiodocker.Docker`, by default one that is made from
+        the environment and closed with the session; `engine` is any other `Engine` instead.
+        `dockerfile_path` says where the Dockerfile stands, relative to the context.
+
+        Raises `DockerfileParseError`, `InvalidArgumentError` (no such context, a wrong number of
+        stage images, no such target), `ContainerNotRunningError`, `EngineError`.
+        """
+        if (dockerfile is None) == (dockerfile_content is None):
+            raise InvalidArgumentError("give either dockerfile or dockerfile_content")
+        if dockerfile is None:
+            dockerfile = Dockerfile(dockerfile_content or "")
+        place = await anyio.to_thread.run_sync(
+            lambda: Context.open(context, dockerfile=dockerfile_path)
+        )
+        request = Request(
+            dockerfile=dockerfile,
+            container=container_id,
+            stage_images=stage_images,
+            build_args=dict(build_args or {}),
+            target=target,
+            session=uuid.uuid4().hex[:12],
+        )
+        async with AsyncExitStack() as stack:
+            port = engine if engine is not None else _connected(docker, stack)
+            self = cls(port, request, place, stack)
+            await self._open(restarts=not skip_container_restart)
+            self._stack = stack.pop_all()
+        return self
+
+    def on(self, name: str, listener: Listener) -> None:
+        """Calls `listener` with each event of that name; a coroutine function is awaited."""
+        self._bus.on(name, listener)
+
+    def once(self, name: str, listener: Listener) -> None:
+        """Calls `listener` with the next event of that name only."""
+        self._bus.once(name, listener)
+
+    def off(self, name: str, listener: Listener) -> None:
+        """Ends what `on` or `once` began."""
+        self._bus.off(name, listener)
+
+    def events(self) -> EventStream:
+        """All events from now on, as an async iterator that ends with the session."""
+        return self._bus.stream()
+
+    def livepush_needed(
+        self, added_or_updated: Collection[str], deleted: Collection[str] = ()
+    ) -> bool:
+        """Whether those changes would lead to anything. Raises `InvalidArgumentError`."""
+        changes = self._changes(added_or_updated, deleted)
+        return bool(make_plan(self._graph, changes.changed, changes.deleted))
+
+    async def perform_livepush(
+        self, added_or_updated: Collection[str], deleted: Collection[str] = ()
+    ) -> PushResult:
+        """Brings changed paths, relative to the context, and all that is owed into the container.
+
+        Whether a path is written or removed, the disk decides. Overtaken by a later call, it
+        returns with the status `cancelled`, and that call's push lands both. A failing command is
+        a status, not an exception. Raises `InvalidArgumentError` for a path outside the context,
+        and `EngineError` where the engine fails; then everything is still owed.
+        """
+        changes = self._changes(added_or_updated, deleted)
+        await self.reread(changes.changed | changes.deleted)
+        self._pushes.note(changes)
+        return await self._pushes.push()
+
+    async def watch(self, following: Following | None = None) -> None:
+        """Follows the context until it is cancelled.
+
+        `ready` is told once no later save can be missed. Errors are events: the session goes on.
+        """
+        await follow(self, following or Following())
+
+    async def cancel(self) -> None:
+        """Ends the running push, its command included; what it owed is still owed."""
+        await self._pushes.cancel()
+
+    def set_build_args(self, build_args: Mapping[str, str]) -> None:
+        """Gives later commands other build arguments. Raises `DockerfileParseError`."""
+        self._request = replace(self._request, build_args=dict(build_args))
+        self._adopt(self._planned())
+
+    async def cleanup_intermediate_containers(self) -> None:
+        """Removes the containers of the build stages; after it, only `aclose` is of use."""
+        with anyio.CancelScope(shield=True):
+            while self._opened.stages:
+                _, container = self._opened.stages.popitem()
+                await self._engine.remove(container)
+            while self._opened.images:
+                await self._engine.remove_image(self._opened.images.pop())
+
+    async def aclose(self) -> None:
+        """Ends the running push and removes all that the session made on the engine."""
+        await self.cancel()
+        with anyio.CancelScope(shield=True):
+            await self._stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @property
+    def dockerfile(self) -> Dockerfile:
+        return self._request.dockerfile
+
+    @property
+    def context(self) -> Context:
+        """The build context on disk."""
+        return self._context
+
+    @property
+    def pushes(self) -> Pushes:
+        """What runs the pushes, for who notes changes as they come."""
+        return self._pushes
+
+    @property
+    def container(self) -> ContainerInfo:
+        """The application's container, as it was when the session opened."""
+        return self._info
+
+    @property
+    def stages(self) -> int:
+        """How many stages are followed, the application's own among them."""
+        return len(self._graph.followed())
+
+    async def reread(self, hints: Collection[str]) -> Changes:
+        """Reads the context anew where `hints` point; what differs from what was known.
+
+        Raises `InvalidArgumentError` where it cannot be read.
+        """
+        files = self._files
+        tree, changes = await anyio.to_thread.run_sync(self._context.rescan, files.tree, hints)
+        self._files = Snapshot(self._context, tree)
+        return changes
+
+    async def reopen(self) -> Changes:
+        """Reads the ignore file anew and all of the context; what differs from what was known."""
+        context = self._context
+        self._context = await anyio.to_thread.run_sync(
+            lambda: Context.open(context.root, dockerfile=context.dockerfile)
+        )
+        return await self.reread({""})
+
+    def _changes(self, changed: Collection[str], deleted: Collection[str]) -> Changes:
+        def kept(paths: Collection[str]) -> frozenset[str]:
+            relative = map(self._context.relative, paths)
+            return frozenset(path for path in relative if not self._context.skips(path))
+
+        return Changes(kept(changed), kept(deleted))
+
+    async def _open(self, *, restarts: bool) -> None:
+        self._stack.push_async_callback(self._bus.aclose)
+        self._info = await running(self._engine, self._request.container)
+        tree = await anyio.to_thread.run_sync(self._context.scan)
+        self._files = Snapshot(self._context, tree)
+        self._images = await images_of(self._engine, self._request, self._warn)
+        self._graph = self._planned()
+        self._opened = Opened()
+        self._stack.push_async_callback(self.cleanup_intermediate_containers)
+        await open_stages(self._engine, self._request, self._graph, self._files, self._opened)
+        executor = Executor(
+            self._engine,
+            self._graph,
+            {**self._opened.stages, self._graph.target.index: self._info.id},
+            context=lambda: self._files,
+            reread=self.reread,
+            emit=self._emit,
+            labels=self._request.labels(),
+            grace=GRACE,
+            restart_grace=self._info.stop_timeout or RESTART_GRACE,
+        )
+        self._stack.push_async_callback(executor.aclose)
+        self._executor = executor
+        self._pushes = Pushes(self._graph, executor, self._bus, restarts=restarts)
+        await executor.open(self._opened.built_from)
+
+    def _planned(self) -> Graph:
+        graph = self._request.dockerfile.graph(
+            build_args=self._request.build_args, images=self._images, target=self._request.target
+        )
+        return without_archives(graph, self._files)
+
+    def _adopt(self, graph: Graph) -> None:
+        self._graph = self._pushes.graph = graph
+        self._executor.adopt(graph)
+
+    def _emit(self, event: Event) -> None:
+        self._pushes.emit(event)
+
+    def _warn(self, message: str) -> None:
+        self._bus.emit(events.Error(message=message))
+
+
+def _connected(docker: Client | None, stack: AsyncExitStack) -> Engine:
+    """The engine behind a client, or one of the session's own; its library is slow to load."""
+    from livepush.docker import DockerEngine
+
+    if docker is not None:
+        return DockerEngine(docker)
+    engine = DockerEngine.connect()
+    stack.push_async_callback(engine.aclose)
+    return engine

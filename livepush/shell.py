@@ -1,0 +1,178 @@
+"""The programs that `/bin/sh` runs in a container for an engine: POSIX shell, as argument lists.
+
+The Engine API starts commands and streams their output, and that is all: it cannot end one, it
+leaves a command's background processes running, and it adds to the environment. So a command runs
+below `_SUPERVISE`, which first tells the id of its session, and `_END` ends that session from
+another command. Both find processes in `/proc` with what every shell has built in, because a
+container need not hold `ps` or `pkill`; besides, only `env`, `rm`, `rmdir` and `sleep` are used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from livepush.engine import Command
+
+SHELL = "/bin/sh"
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The environment that these programs themselves run with, whatever the container's is."""
+
+# A name in parentheses that may hold anything, line ends too, stands before the numbers.
+_LOOK = r"""
+look() {
+  line=
+  { while IFS= read -r part; do line="$line $part"; done <"/proc/$1/stat"; } 2>/dev/null
+  [ -n "$line" ] || return 1
+  set -- ${line##*") "}
+  [ "$1" != Z ] && [ "$1" != X ] || return 1
+  ppid=$2 session=$4 start=${20}
+}
+"""
+
+# `env` rather than the shell hands the environment on: a shell adds PWD and drops odd names.
+_SUPERVISE = (
+    _LOOK
+    + r"""
+echo $$
+(exec env -i -- ${HOME+"HOME=$HOME"} "$@")
+status=$?
+left=yes
+while [ -n "$left" ]; do
+  left=
+  for entry in /proc/[0-9]*; do
+    pid=${entry#/proc/}
+    [ "$pid" != $$ ] && look "$pid" && [ "$session" = $$ ] || continue
+    kill -KILL "$pid" 2>/dev/null && left=yes
+  done
+done
+exit $status
+"""
+)
+
+# $1: a session, $2: hundredths of a second. A process that was found once is followed by its id
+# and start time also after its parent died, and one that appears later gets its TERM then.
+_END = (
+    _LOOK
+    + r"""
+leader=$1 seen=' '
+clock() {
+  read -r uptime _ </proc/uptime
+  clock=$((${uptime%.*} * 100 + 1${uptime#*.} - 100))
+}
+gather() {
+  table= alive=' ' fresh= grew=yes
+  for entry in /proc/[0-9]*; do
+    pid=${entry#/proc/}
+    [ "$pid" != 1 ] && [ "$pid" != $$ ] && look "$pid" || continue
+    table="$table $pid:$start:$ppid:$session"
+  done
+  while [ -n "$grew" ]; do
+    grew=
+    for row in $table; do
+      session=${row##*:} rest=${row%:*}
+      ppid=${rest##*:} key=${rest%:*}
+      case $alive in *" $key "*) continue ;; esac
+      if [ "$session" != "$leader" ]; then
+        case "$seen|$alive" in *" $key "* | *" $ppid:"*) ;; *) continue ;; esac
+      fi
+      alive="$alive$key " grew=yes
+    done
+  done
+  for key in $alive; do
+    case $seen in *" $key "*) ;; *) seen="$seen$key " fresh="$fresh $key" ;; esac
+  done
+}
+clock
+deadline=$((clock + $2))
+while gather; [ "$alive" != ' ' ]; do
+  clock
+  [ $clock -lt $((deadline + 500)) ] || exit 1
+  if [ $clock -lt $deadline ]; then signal=TERM targets=$fresh; else signal=KILL targets=$alive; fi
+  for key in $targets; do kill -$signal "${key%:*}" 2>/dev/null; done
+  sleep 0.02 2>/dev/null || usleep 20000 2>/dev/null
+done
+exit 0
+"""
+)
+
+# Every argument: `r` (remove) or `d` (directory, if empty), `:` (as it is) or `%` (octal), a path.
+_DELETE = r"""
+flush() { [ $# = 0 ] || rm -rf -- "$@" || status=1; }
+status=0 first=yes
+for item; do
+  [ -z "$first" ] || set --
+  first=
+  case $item in
+    ?%*) path=$(printf '%b.' "${item#??}") path=${path%.} ;;
+    *) path=${item#??} ;;
+  esac
+  case $item in
+    r*) set -- "$@" "$path" ;;
+    *) flush "$@"; set --; rmdir -- "$path" 2>/dev/null ;;
+  esac
+  [ $# -lt 100 ] || { flush "$@"; set --; }
+done
+flush "$@"
+exit $status
+"""
+
+# `wait` lets the shell take leave of processes that lost their parent; `sleep` alone would not.
+IDLE = (SHELL, "-c", "trap exit TERM; while :; do sleep 2147483647 & wait; done")
+
+_ARGUMENTS = 512 * 1024  # bytes; Linux takes 2 MiB of arguments and environment together
+
+
+def supervised(command: Command) -> list[str]:
+    """Runs `command` in exactly its environment (and HOME), and kills what it leaves behind.
+
+    The first line on standard output is the id of its session, then comes the command's own
+    output. Ends with the command's status: 127 and 126 where it cannot be started, 128 + n after
+    signal n.
+    """
+    argv = list(command.argv)
+    if "=" in argv[0]:  # `env` would take it for a variable
+        argv = [SHELL, "-c", 'exec "$@"', "sh", *argv]
+    return [SHELL, "-c", _SUPERVISE, "sh", *command.env, *argv]
+
+
+def ending(session: int, grace: float) -> list[str]:
+    """Ends a session and all descendants: TERM, KILL after `grace` seconds, until all are gone.
+
+    Ends with 1 when some are there 5 seconds after KILL: the kernel then holds on to them.
+    """
+    return [SHELL, "-c", _END, "sh", str(session), str(math.ceil(grace * 100))]
+
+
+def deletions(paths: Sequence[str], directories: Sequence[str]) -> Iterator[list[str]]:
+    """Removes `paths`, then the empty ones of `directories`: mostly one argument list.
+
+    More than one where the names are longer than what a command can take.
+    """
+    items = [*(f"r{_spelled(path)}" for path in paths), *(f"d{_spelled(d)}" for d in directories)]
+    for batch in _batches(items):
+        yield [SHELL, "-c", _DELETE, "sh", *batch]
+
+
+def _spelled(path: str) -> str:
+    raw = path.encode(errors="surrogateescape")
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        # The API's JSON is text and cannot carry these bytes.
+        return "%" + "".join(f"\\0{byte:03o}" for byte in raw)
+    return ":" + path
+
+
+def _batches(items: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for item in items:
+        length = len(item.encode()) + 9  # its end and a pointer
+        if batch and size + length > _ARGUMENTS:
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += length
+    if batch:
+        yield batch

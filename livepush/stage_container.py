@@ -1,0 +1,312 @@
+"""One stage's container, and what has landed in it.
+
+What it keeps, and what makes every failure and cancel safe to retry:
+
+- `landed` is, for each copy step, the manifest that is in the container. Paths that an upload
+  touches are doubted before it begins and believed after it has ended, so that an upload that
+  broke off is written again, and what it left behind can still be deleted.
+- What a path holds is what its last writer in order says. A step neither writes nor deletes what
+  a later copy holds, unless a command stands between them, behind which that copy comes again.
+- What a copy no longer writes goes back to what the copies before it, or the base image, hold
+  there; only where none holds anything is it deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from livepush.archive import Files, NoFiles, Sent, digest_of, pack
+from livepush.engine import Command, Engine, OutputSink
+from livepush.image_files import ImageFiles
+from livepush.manifest import Delta, Destination, Item, Manifest, delta, gone, manifest
+from livepush.model import Copy, Entry, MakeDir, Run, Stage
+from livepush.origin import fetch_text
+from livepush.owner import needs_files, resolve, resolve_user
+from livepush.tree import Tree
+
+_DOUBTED = Item(Entry("other", 0), "")
+_MADE = Entry("dir", 0o755)
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What one upload did: counts of paths, bytes of content.
+
+    `vanished` are source paths that were gone when their turn came; `uncovered` the positions of
+    earlier copies that now hold a path again, and have to land it.
+    """
+
+    written: int = 0
+    deleted: int = 0
+    size: int = 0
+    vanished: frozenset[str] = frozenset()
+    uncovered: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.written or self.deleted)
+
+
+@dataclass(slots=True)
+class _Clearing:
+    """What becomes of paths that a copy no longer writes."""
+
+    trees: list[str] = field(default_factory=list)
+    directories: list[str] = field(default_factory=list)
+    from_base: list[str] = field(default_factory=list)
+    uncovered: set[int] = field(default_factory=set)
+
+
+class StageContainer:
+    """The container `id` that plays `stage`; `base` are the files of the image it begins with."""
+
+    def __init__(self, engine: Engine, stage: Stage, container: str, base: ImageFiles) -> None:
+        self.id = container
+        self.stage = stage
+        self._engine = engine
+        self._base = base
+        self._landed: dict[int, Manifest] = {}
+        self._destinations: dict[int, Destination] = {}
+        self._present: set[str] = set()
+        self._passwd = self._group = ""
+
+    async def open(self) -> None:
+        """Asks the container once what only it knows: what stands at destinations, and users."""
+        names = [step.chown for step in self._copies().values()]
+        names += [step.user for step in self.stage.steps if isinstance(step, MakeDir)]
+        if any(needs_files(name) for name in names):
+            self._passwd = await fetch_text(self._engine, self.id, "/etc/passwd")
+            self._group = await fetch_text(self._engine, self.id, "/etc/group")
+        for position, step in self._copies().items():
+            self._destinations[position] = await self._destination(step)
+
+    def believe(self, position: int, tree: Tree) -> None:
+        """Takes what a copy writes from `tree` to be in the container, which was built from it.
+
+        Raises `MissingSource`.
+        """
+        self._landed[position] = self._wanted(position, tree)
+        self._present.update(self._landed[position].made)
+
+    async def land(
+        self,
+        position: int,
+        files: Files,
+        *,
+        takes: frozenset[str] = frozenset(),
+        full: bool = False,
+    ) -> Landing:
+        """Brings what the copy at `position` writes into the container.
+
+        `takes` are changed source paths: what comes from them is written unless its bytes are
+        known to be there. With `full` everything is written. Raises `MissingSource`,
+        `PermissionError` and `EngineError`; then the same call again puts things right.
+        """
+        landed = self._landed.get(position, Manifest())
+        wanted = self._wanted(position, files.tree)
+        doubtful = frozenset(i.source for i in wanted.items.values() if _covers(takes, i.source))
+        wanted = _with_digests(wanted, landed, doubtful, files)
+        changes = self._mine(position, delta(landed, wanted, doubtful, full=full))
+        lost = self._lost(position, wanted, files.tree, takes)
+        self._landed[position] = _doubted(landed, changes)
+        clearing = await self._clearing(position, wanted, {*changes.deleted, *lost})
+        await self._clear(clearing)
+        sent = await self._upload(changes, await self._missing_parents(wanted), files)
+        self._landed[position] = _settled(landed, wanted, changes, sent)
+        self._present.update(wanted.made)
+        for path in changes.written.keys() - sent.keys():
+            self._present.discard(path)
+        vanished = {changes.written[path].source for path in changes.written.keys() - sent.keys()}
+        return Landing(
+            written=len(sent) + len(clearing.from_base),
+            deleted=len(clearing.trees) + len(clearing.directories),
+            size=sum(item.entry.size for item in sent.values()),
+            vanished=frozenset(vanished),
+            uncovered=frozenset(clearing.uncovered),
+        )
+
+    async def run(self, step: Run, output: OutputSink, *, grace: float) -> int:
+        """Runs the command as its step says and returns its exit status."""
+        self._present.clear()
+        env = tuple(f"{name}={value}" for name, value in step.env)
+        command = Command(step.argv, env, step.user, step.workdir)
+        return await self._engine.run(self.id, command, output, grace=grace)
+
+    async def make(self, step: MakeDir) -> bool:
+        """Makes the step's directory where it is missing; whether it was."""
+        if await self._engine.stat(self.id, step.path) is not None:
+            return False
+        uid, gid = resolve_user(step.user, self._passwd, self._group)
+        entry = replace(_MADE, uid=uid, gid=gid)
+        await self._upload(Delta(), {step.path: Item(entry, "")}, NoFiles())
+        return True
+
+    def _copies(self) -> dict[int, Copy]:
+        return {i: s for i, s in enumerate(self.stage.steps) if isinstance(s, Copy)}
+
+    async def _destination(self, step: Copy) -> Destination:
+        stat = await self._engine.stat(self.id, step.dest)
+        if stat is None:
+            return Destination(step.dest, step.dest_is_dir)
+        if stat.kind != "link":
+            return Destination(step.dest, step.dest_is_dir or stat.kind == "dir")
+        behind = await self._engine.stat(self.id, stat.target)
+        is_dir = step.dest_is_dir or (behind is not None and behind.kind == "dir")
+        return Destination(stat.target, is_dir)
+
+    def _wanted(self, position: int, tree: Tree) -> Manifest:
+        step = self._copies()[position]
+        owner = resolve(step.chown, self._passwd, self._group) if step.chown else None
+        return manifest(step, tree, self._destinations[position], owner)
+
+    def _mine(self, position: int, changes: Delta) -> Delta:
+        """`changes` without the paths that a later copy holds."""
+        later = list(self._later(position))
+        if not later:
+            return changes
+        return Delta(
+            {p: i for p, i in changes.written.items() if not _holds(later, p)},
+            tuple(p for p in changes.deleted if not _holds(later, p)),
+        )
+
+    def _later(self, position: int) -> Iterator[Manifest]:
+        for index in range(position + 1, len(self.stage.steps)):
+            if isinstance(self.stage.steps[index], Run):
+                return
+            if index in self._landed:
+                yield self._landed[index]
+
+    def _lost(
+        self, position: int, wanted: Manifest, tree: Tree, takes: frozenset[str]
+    ) -> Iterator[str]:
+        """Where changed paths that are no more can have been written before this session."""
+        step, destination = self._copies()[position], self._destinations[position]
+        later = list(self._later(position))
+        for path in takes:
+            if path and tree.get(path) is None:
+                for dest in gone(step, destination, path):
+                    if dest not in wanted.items and not _holds(later, dest):
+                        yield dest
+
+    async def _clearing(self, position: int, wanted: Manifest, paths: Collection[str]) -> _Clearing:
+        clearing = _Clearing()
+        cleared: set[str] = set()
+        others = [m for index, m in self._landed.items() if index != position]
+        for path in sorted(paths):
+            if any(above in cleared for above in _above(path)):
+                continue
+            earlier = self._earlier(position, path)
+            if earlier is not None:
+                clearing.uncovered.add(earlier)
+            elif await self._base.stat(path) is not None:
+                clearing.from_base.append(path)
+            elif _holds_below([*others, wanted], path):
+                clearing.directories.insert(0, path)
+            else:
+                cleared.add(path)
+                clearing.trees.append(path)
+        return clearing
+
+    def _earlier(self, position: int, path: str) -> int | None:
+        """The last copy before `position` that holds `path`, which is made to land it again."""
+        for index in range(position - 1, -1, -1):
+            landed = self._landed.get(index)
+            if landed is not None and path in landed.items:
+                self._landed[index] = replace(landed, items={**landed.items, path: _DOUBTED})
+                return index
+        return None
+
+    async def _clear(self, clearing: _Clearing) -> None:
+        if clearing.trees or clearing.directories:
+            await self._engine.delete(self.id, clearing.trees, directories=clearing.directories)
+        for path in clearing.from_base:
+            fetched = await self._base.fetch(path)
+            try:
+                entry = fetched.tree.get(path.lstrip("/"))
+                if entry is not None:
+                    item = Item(entry, path.lstrip("/"))
+                    await self._upload(Delta({path: item}), {}, fetched)
+            finally:
+                fetched.close()
+
+    async def _missing_parents(self, wanted: Manifest) -> dict[str, Item]:
+        uid, gid = wanted.owner
+        missing = {}
+        for path in wanted.made:
+            if path not in self._present and await self._engine.stat(self.id, path) is None:
+                missing[path] = Item(replace(_MADE, uid=uid, gid=gid), "")
+        return missing
+
+    async def _upload(
+        self, changes: Delta, parents: Mapping[str, Item], files: Files
+    ) -> dict[str, Item]:
+        items = {**parents, **changes.written}
+        if not items:
+            return {}
+        sent: dict[str, Item] = {}
+
+        def note(one: Sent) -> None:
+            sent[one.path] = one.item
+
+        await self._engine.put(self.id, pack(items.items(), files, note))
+        return {path: item for path, item in sent.items() if path in changes.written}
+
+
+def _covers(takes: frozenset[str], source: str) -> bool:
+    return bool(takes) and (source in takes or any(above in takes for above in _above(source)))
+
+
+def _above(path: str) -> Iterator[str]:
+    while path not in ("", "/"):
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _holds(manifests: Iterable[Manifest], path: str) -> bool:
+    return any(path in manifest.items for manifest in manifests)
+
+
+def _holds_below(manifests: Iterable[Manifest], path: str) -> bool:
+    start = f"{path}/"
+    return any(p.startswith(start) for m in manifests for p in (*m.items, *m.made))
+
+
+def _with_digests(
+    wanted: Manifest, landed: Manifest, doubtful: frozenset[str], files: Files
+) -> Manifest:
+    """`wanted` with the digests that tell a file saved unchanged from a changed one."""
+    items = dict(wanted.items)
+    for path, item in wanted.items.items():
+        old = landed.items.get(path)
+        if item.source in doubtful and old is not None and _may_be_equal(old.entry, item.entry):
+            try:
+                digest = digest_of(files, item.source)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # the upload finds it gone, too, and says so
+            items[path] = replace(item, entry=replace(item.entry, digest=digest))
+    return replace(wanted, items=items)
+
+
+def _may_be_equal(old: Entry, new: Entry) -> bool:
+    return bool(old.digest) and not new.digest and old.size == new.size and old.stamp != new.stamp
+
+
+def _doubted(landed: Manifest, changes: Delta) -> Manifest:
+    doubted = dict.fromkeys(changes.written, _DOUBTED)
+    return replace(landed, items={**landed.items, **doubted})
+
+
+def _settled(
+    landed: Manifest, wanted: Manifest, changes: Delta, sent: Mapping[str, Item]
+) -> Manifest:
+    """`wanted` as it landed: with the digests of what was sent, now or earlier."""
+    items = {}
+    for path, item in wanted.items.items():
+        if path in sent:
+            items[path] = sent[path]
+        elif path not in changes.written:
+            old = landed.items.get(path)
+            known = old is not None and old.entry.digest and not item.entry.digest
+            entry = replace(item.entry, digest=old.entry.digest) if old and known else item.entry
+            items[path] = replace(item, entry=entry)
+    return replace(wanted, items=items)

@@ -1,0 +1,110 @@
+"""The images of build stages: an engine builds each from the live Dockerfile, out of its cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from livepush.archive import Files, NoFiles, pack
+from livepush.dockerfile import parse
+from livepush.engine import Engine, ImageConfig
+from livepush.errors import EngineError
+from livepush.manifest import Item
+from livepush.model import Entry, Stage
+from livepush.tree import Tree
+
+_DOCKERFILE = ".livepush.Dockerfile"
+_IGNORE = ".dockerignore"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What an engine is sent for a build: `items` by path, and the tree that they make."""
+
+    items: Mapping[str, Item]
+    files: Files
+
+    @property
+    def tree(self) -> Tree:
+        return Tree.of((path, item.entry) for path, item in self.items.items())
+
+
+def build_context(text: str, files: Files) -> BuildContext:
+    """The filtered context with the Dockerfile `text` in it, under a name that no `COPY` takes.
+
+    As the docker command line does for a Dockerfile outside of the context, the ignore file that
+    is sent names it.
+    """
+    items = {path: Item(entry, path) for path, entry in files.tree.walk()}
+    theirs, ours = _read(files, _IGNORE), [_DOCKERFILE]
+    if theirs is None:
+        ours.append(_IGNORE)
+    ignore = b"\n".join([theirs or b"", *(name.encode() for name in ours), b""])
+    for name, content in ((_DOCKERFILE, text.encode(errors="surrogateescape")), (_IGNORE, ignore)):
+        items[name] = Item(Entry("file", 0o644, size=len(content), content=content), "")
+    return BuildContext(items, files)
+
+
+async def build_stage(
+    engine: Engine,
+    context: BuildContext,
+    stage: Stage,
+    *,
+    build_args: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> str:
+    """Builds the image of one stage and returns its id. Raises `EngineError`."""
+    return await engine.build(
+        pack(context.items.items(), context.files, lambda _: None),
+        dockerfile=_DOCKERFILE,
+        target=target_name(stage),
+        build_args=build_args,
+        labels=labels,
+    )
+
+
+async def base_image(engine: Engine, name: str, labels: Mapping[str, str]) -> ImageConfig | None:
+    """The configuration of a base image, which the builder may hold without a name.
+
+    None where the engine cannot have it at all.
+    """
+    known = await engine.image(name)
+    if known is not None:
+        return known
+    content = f"FROM {name}\n".encode()
+    only = {_DOCKERFILE: Item(Entry("file", 0o644, size=len(content), content=content), "")}
+    try:
+        built = await engine.build(
+            pack(only.items(), NoFiles(), lambda _: None), dockerfile=_DOCKERFILE, labels=labels
+        )
+    except EngineError:
+        return None
+    return await engine.image(built)
+
+
+def target_name(stage: Stage) -> str:
+    """What a build can call the stage by; engines take names only, no numbers."""
+    return stage.name or f"livepush-stage-{stage.index}"
+
+
+def with_stage_names(text: str) -> str:
+    """The Dockerfile with a name for every stage; names lose no cache."""
+    source = parse(text)
+    lines = list(source.lines)
+    stages = [each for each in source.instructions if each.keyword == "FROM"]
+    for index, instruction in enumerate(stages):
+        if len(instruction.operands.split()) == 1:
+            flags = "".join(f"--{flag.name}={flag.value} " for flag in instruction.flags)
+            named = f"FROM {flags}{instruction.operands} AS livepush-stage-{index}"
+            lines[instruction.line - 1 : instruction.end_line] = [
+                named,
+                *[""] * (instruction.end_line - instruction.line),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _read(files: Files, path: str) -> bytes | None:
+    if files.tree.get(path) is None:
+        return None
+    with files.open_file(path) as file:
+        return file.read()

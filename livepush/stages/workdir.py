@@ -1,0 +1,15 @@
+"""`WORKDIR`: later relative paths start here, and the directory exists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from livepush.model import Instruction, MakeDir, Scope
+from livepush.stages.path import absolute
+from livepush.words import expand
+
+
+def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, MakeDir]:
+    path = absolute(scope.workdir, expand(instruction.operands, scope.env, scope.escape))
+    step = MakeDir(instruction.line, str(instruction), path, scope.user)
+    return replace(scope, workdir=path), step

@@ -1,0 +1,11 @@
+"""Fakes for tests of livepush itself and of what embeds it.
+
+`FakeEngine` keeps the contract of `livepush.engine` in memory: the contract tests of livepush run
+on it and on a real engine. Its containers hold real file trees (`Files`), and understand a few
+commands of a shell (`livepush.testing.commands`).
+"""
+
+from livepush.testing.engine import Builder, Call, FakeEngine, FakeImage
+from livepush.testing.files import Files, Node
+
+__all__ = ["Builder", "Call", "FakeEngine", "FakeImage", "Files", "Node"]

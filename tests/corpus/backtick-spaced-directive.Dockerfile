@@ -1,0 +1,4 @@
+#   EsCaPe   =   `   
+FROM x
+RUN a `
+ b

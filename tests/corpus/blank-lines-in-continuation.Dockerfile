@@ -1,0 +1,8 @@
+FROM debian:12
+RUN echo one \
+
+ two \
+
+
+ three
+CMD ["true"]

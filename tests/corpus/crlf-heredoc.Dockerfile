@@ -1,0 +1,6 @@
+FROM busybox
+COPY <<EOF /x
+one
+two
+EOF
+CMD sh

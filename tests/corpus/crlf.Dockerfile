@@ -1,0 +1,6 @@
+# syntax=docker/dockerfile:1
+FROM busybox
+RUN echo a \
+  b
+# c
+COPY x y

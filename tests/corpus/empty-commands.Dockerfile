@@ -1,0 +1,6 @@
+FROM busybox
+RUN
+CMD
+ENTRYPOINT
+ENTRYPOINT []
+CMD []

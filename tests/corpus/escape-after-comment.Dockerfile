@@ -1,0 +1,5 @@
+# hello
+# escape=`
+FROM x
+RUN a \
+ b

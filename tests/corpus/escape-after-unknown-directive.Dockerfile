@@ -1,0 +1,5 @@
+# syntac=x
+# escape=`
+FROM x
+RUN a \
+ b

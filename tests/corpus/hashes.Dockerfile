@@ -1,0 +1,8 @@
+FROM busybox
+RUN echo a # part of the command
+COPY #x a#b /o/
+ENV A=b#c
+## two
+   ### three
+#
+CMD ["sh"] # after

@@ -1,0 +1,3 @@
+FROM busybox
+RUN echo it's <<EOF
+CMD sh

@@ -1,0 +1,7 @@
+FROM busybox
+RUN <<EOF
+EOF
+COPY <<A /a
+
+
+A

@@ -1,0 +1,9 @@
+FROM busybox
+RUN <<EOF
+echo one
+# not a comment
+FROM nowhere
+
+echo two \
+EOF
+CMD sh

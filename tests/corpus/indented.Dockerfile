@@ -1,0 +1,4 @@
+   FROM busybox
+	 RUN echo 1
+  # comment
+    CMD sh

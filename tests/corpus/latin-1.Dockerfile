@@ -1,0 +1,5 @@
+FROM busybox
+# café
+RUN echo café \
+ ÿ
+CMD ["sh"]

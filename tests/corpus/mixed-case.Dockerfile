@@ -1,0 +1,4 @@
+From debian
+RuN echo 1
+OnBuild CoPy . /src
+StopSignal SIGTERM

@@ -1,0 +1,6 @@
+FROM busybox
+RUNecho ab
+RUN echo a b
+ 
+RUN echo xy
+CMD sh

@@ -1,0 +1,5 @@
+ARG A=1
+
+# about B
+ARG B
+FROM busybox
