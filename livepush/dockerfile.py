@@ -93,7 +93,7 @@ def _parted(lines: Sequence[LogicalLine]) -> list[tuple[str, str]]:
 
     The package is shown only lines whose first word is a known keyword, ends in a plain blank,
     and which do not end in an escape character. Question marks stand for what it would stumble
-    over: bytes that are not UTF-8, and other blanks. Its value only tells where the true one begins.
+    over: bytes that are not UTF-8, and other blanks. Its value tells where the true one begins.
     """
     shown: list[str] = []
     for line in lines:

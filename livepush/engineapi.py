@@ -172,7 +172,7 @@ class ApiEngine(Engine):
             raise
 
     async def stat(self, container: str, path: str) -> PathStat | None:
-        what = f"look at {path} in the container {container}"
+        what = f"look at {_told(path)} in the container {container}"
         location = _archive(container, path)
         try:
             headers, _ = await self._connection.answer("HEAD", location, what)
@@ -204,8 +204,12 @@ class ApiEngine(Engine):
             raise
 
     async def get(self, container: str, path: str) -> AsyncGenerator[bytes, None]:
-        what = f"get {path} from the container {container}"
+        what = f"get {_told(path)} from the container {container}"
         location = _archive(container, path)
+        name = posixpath.basename(path)
+        if _told(name) != name:
+            # The engine would give an empty archive.
+            raise EngineError(f"The engine cannot {what}, whose name is not UTF-8: get its parent.")
         try:
             async with aclosing(self._connection.pieces("GET", location, what)) as pieces:
                 async for piece in pieces:
@@ -282,3 +286,8 @@ def _archive(container: str, path: str) -> str:
     # A slash at the end would follow a link there.
     name = quote((path.rstrip("/") or "/").encode(errors="surrogateescape"), safe="/")
     return f"{_of(container)}/archive?path={name}"
+
+
+def _told(path: str) -> str:
+    """`path` as it can be printed: with marks for bytes that are not UTF-8."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")

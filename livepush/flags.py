@@ -90,6 +90,11 @@ def _check_value(flag: Flag, kind: str) -> None:
             f"the flag --{flag.name} needs a value",
             hint=f"Write it as --{flag.name}=VALUE, without blanks.",
         )
+    elif flag.name == "from" and "$" in (flag.value or ""):
+        raise InvalidArgumentError(
+            f"the flag --from takes no variables, as in {cite(flag.value or '')}",
+            hint="Give the image a stage of its own with FROM … AS NAME, and name that.",
+        )
 
 
 def _first_word(text: str) -> tuple[str, str]:

@@ -54,6 +54,7 @@ class Livepush:
         self._context = context
         self._stack = stack
         self._files = Snapshot(context, Tree({}))
+        self._reading = anyio.Lock()
         self._bus = Bus()
 
     @classmethod
@@ -97,11 +98,15 @@ class Livepush:
             target=target,
             session=uuid.uuid4().hex[:12],
         )
-        async with AsyncExitStack() as stack:
+        stack = AsyncExitStack()
+        try:
             port = engine if engine is not None else _connected(docker, stack)
             self = cls(port, request, place, stack)
             await self._open(restarts=not skip_container_restart)
-            self._stack = stack.pop_all()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await stack.aclose()
+            raise
         return self
 
     def on(self, name: str, listener: Listener) -> None:
@@ -208,10 +213,12 @@ class Livepush:
 
         Raises `InvalidArgumentError` where it cannot be read.
         """
-        files = self._files
-        tree, changes = await anyio.to_thread.run_sync(self._context.rescan, files.tree, hints)
-        self._files = Snapshot(self._context, tree)
-        return changes
+        # Two at once would begin with the same tree, and the later would undo the earlier.
+        async with self._reading:
+            context, tree = self._context, self._files.tree
+            tree, changes = await anyio.to_thread.run_sync(context.rescan, tree, hints)
+            self._files = Snapshot(context, tree)
+            return changes
 
     async def reopen(self) -> Changes:
         """Reads the ignore file anew and all of the context; what differs from what was known."""

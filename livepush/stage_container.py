@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import anyio.to_thread
+
 from livepush.archive import Files, NoFiles, Sent, digest_of, pack
 from livepush.engine import Command, Engine, OutputSink
 from livepush.image_files import ImageFiles
@@ -105,7 +107,7 @@ class StageContainer:
         landed = self._landed.get(position, Manifest())
         wanted = self._wanted(position, files.tree)
         doubtful = frozenset(i.source for i in wanted.items.values() if _covers(takes, i.source))
-        wanted = _with_digests(wanted, landed, doubtful, files)
+        wanted = await anyio.to_thread.run_sync(_with_digests, wanted, landed, doubtful, files)
         changes = self._mine(position, delta(landed, wanted, doubtful, full=full))
         lost = self._lost(position, wanted, files.tree, takes)
         self._landed[position] = _doubted(landed, changes)

@@ -98,11 +98,11 @@ class Watcher:
         if self._folders.identity() is None:
             raise InvalidArgumentError(f"there is no directory {self._folders.root} to watch")
         try:
-            for _ in range(_ATTEMPTS):
+            for attempt in range(_ATTEMPTS, -1, -1):
                 if (error := await self._renew()) is None:
                     break
-            else:
-                raise _refused(self._folders.root, error)
+                if not attempt:
+                    raise _refused(self._folders.root, error)
         except BaseException:
             await self.aclose()
             raise

@@ -33,6 +33,8 @@ async def docker_engine(labels: dict[str, str]) -> AsyncIterator[DockerEngine]:
         if await engine.image(BUSYBOX) is None:
             pytest.fail(f"The engine has no {BUSYBOX}: run scripts/base-images.")
         yield engine
+    # By a connection of its own, because the test may have closed the other.
+    async with contextlib.aclosing(DockerEngine.connect()) as engine:
         for owned in await engine.owned():
             if set(labels.items()) <= set(owned.labels):
                 remove = engine.remove if owned.kind == "container" else engine.remove_image

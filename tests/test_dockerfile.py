@@ -215,6 +215,7 @@ def test_flags(text: str, flags: list[tuple[str, str | None]], operands: str) ->
         ("FROM x\nCOPY --chown=1 --chown=2 a b", 2, "--chown twice"),
         ("FROM x\nCOPY --link=maybe a b", 2, "--link takes true or false"),
         ("FROM x\nCOPY --link= a b", 2, "--link takes true or false"),
+        ("FROM x\nCOPY --from=$X a b", 2, "--from takes no variables"),
         ("FROM x\nADD --from=a b c", 2, "ADD has no flag --from"),
         ("FROM x\nCMD --help", 2, "CMD has no flag --help"),
         ("FROM x\nRUN " + "y" * 65532, 2, "longer than 65535 bytes"),

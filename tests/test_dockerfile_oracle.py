@@ -27,9 +27,9 @@ FOREIGN = {"latin-1"}
 
 OPERANDS = [
     "x", "a=b", "A", "B='x y'", 'C="x \\" y"', "D=d\\ e", "$A", "${A:-b}", "$(cat", ")", "#c",
-    "\\\\",    "'a b'", '"a b"', '["a"]', '["a", "b"]', "['a']", "[]", "[", "<<EOF", "<<-EOF", "<<'E F'",
-    '<<"EOF"', "<<<EOF", "3<<EOF", "<<\\EOF", "<<", "a<<EOF", "--x=1", "--link", "--", "-y",
-    "--chown=1:2", '--mount="a b"', "AS", "CMD", "NONE", "RUN", "COPY",
+    "\\\\", "'a b'", '"a b"', '["a"]', '["a", "b"]', "['a']", "[]", "[", "<<EOF", "<<-EOF",
+    "<<'E F'", '<<"EOF"', "<<<EOF", "3<<EOF", "<<\\EOF", "<<", "a<<EOF", "--x=1", "--link", "--",
+    "-y", "--chown=1:2", '--mount="a b"', "AS", "CMD", "NONE", "RUN", "COPY",
     "\x0b", "\x1c", "\u00a0", "é",
 ]  # fmt: skip
 KEYWORDS = [
@@ -49,7 +49,7 @@ BREAKS = [
 ]
 PIECES = [
     *OPERANDS, *BREAKS, *[f"\n{each} " for each in KEYWORDS], " ", "\t", "\\", "`\n", "'", '"', "}",
-    "${a", "\nRUN <<EOF x\n", "\nCOPY <<EOF <<-A y\n", "\n\tA\n", "# escape=`\n", "# escape= \n",
+    "${}", "\nRUN <<EOF x\n", "\nCOPY <<EOF <<-A y\n", "\n\tA\n", "# escape=`\n", "# escape= \n",
     "# syntax=x\n", "[1]",
 ]  # fmt: skip
 

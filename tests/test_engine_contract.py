@@ -164,7 +164,8 @@ async def test_get_gives_what_was_put(engine: Engine, stopped: str, item: Item) 
 async def test_names_are_bytes(engine: Engine, container: str, name: str) -> None:
     await engine.put(container, stream(Item(f"o/{name}", content=b"1"), Item("o/kept")))
     assert await engine.stat(container, f"/o/{name}") is not None
-    assert await items(engine.get(container, f"/o/{name}")) == [Item(name, content=b"1")]
+    both = await items(engine.get(container, "/o"))
+    assert {Item(f"o/{name}", content=b"1"), Item("o/kept")} < set(both)
     await engine.delete(container, [f"/o/{name}"])
     assert await engine.stat(container, f"/o/{name}") is None
     assert await engine.stat(container, "/o/kept") is not None

@@ -6,7 +6,8 @@ import io
 import posixpath
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass
 
 from livepush.engine import PathKind, PathStat
 from livepush.errors import EngineError
@@ -39,7 +40,7 @@ class Files:
 
     def copy(self) -> Files:
         files = Files()
-        files._nodes = {path: replace(node) for path, node in self._nodes.items()}
+        files._nodes = deepcopy(self._nodes)
         return files
 
     def __iter__(self) -> Iterator[str]:
