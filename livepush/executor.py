@@ -183,7 +183,7 @@ class Executor:
                 bundle.close()
         else:
             landing = await self._land_from_context(container, action)
-        return [landing, *await self._uncovered(container, landing.uncovered)]
+        return [landing, *await self._uncovered(container)]
 
     async def _land_from_context(self, container: StageContainer, action: Action) -> Landing:
         step = container.stage.steps[action.position]
@@ -197,11 +197,9 @@ class Executor:
                 return landing
             await self._reread(landing.vanished)
 
-    async def _uncovered(
-        self, container: StageContainer, positions: frozenset[int]
-    ) -> list[Landing]:
+    async def _uncovered(self, container: StageContainer) -> list[Landing]:
         landings: list[Landing] = []
-        for position in sorted(positions):
+        while (position := container.uncovered) is not None:
             step = container.stage.steps[position]
             action = Action(container.stage.index, position, "sync", step.line, step.text, position)
             assert isinstance(step, Copy)  # noqa: S101  # only copies hold paths

@@ -47,7 +47,17 @@ class Manifest:
 
 
 class MissingSource(Exception):  # noqa: N818  # a verdict for the caller, not a fault
-    """A source without a wildcard that is not there, which fails a build; the text names it."""
+    """A source without a wildcard, or what a link among the sources leads to, is not there.
+
+    It fails a build; the text names the source.
+    """
+
+
+class Conflict(Exception):  # noqa: N818  # a verdict for the caller, not a fault
+    """Two sources want a directory and something else in one place, which fails a build.
+
+    The text is the path.
+    """
 
 
 def manifest(
@@ -56,7 +66,7 @@ def manifest(
     """What `copy` writes, given the files it copies from; `owner` is that of `--chown`, if any.
 
     Without an owner, files of the build context are root's and those of a stage keep theirs, which
-    is what their entries say already. Raises `MissingSource`.
+    is what their entries say already. Raises `MissingSource` and `Conflict`.
     """
     writer = _Writer(copy, tree, destination, owner)
     for source in copy.sources:
@@ -70,7 +80,10 @@ def manifest(
 
 
 def matches(tree: Tree, source: str) -> Iterator[str]:
-    """The paths that `source` names in `tree`. Raises `MissingSource`."""
+    """The paths that `source` names in `tree`. Raises `MissingSource`.
+
+    A path that a wildcard found may be a link that leads nowhere, which a build would refuse.
+    """
     if not has_wildcard(source):
         if tree.resolve(source) is None:
             raise MissingSource(source)
@@ -94,7 +107,7 @@ def _descend(tree: Tree, here: str, parts: list[str]) -> Iterator[str]:
         path = f"{here}/{name}" if here else name
         if len(parts) > 1:
             yield from _descend(tree, path, parts[1:])
-        elif tree.resolve(path) is not None:
+        else:
             yield path
 
 
@@ -135,6 +148,9 @@ class _Writer:
         self._add(path, replace(entry, inode=None), source)
 
     def _contents(self, directory: str) -> None:
+        there = self.items.get(self._dest)
+        if there is not None and there.entry.kind != "dir":
+            raise Conflict(self._dest)
         start = len(directory) + 1 if directory else 0
         for path, entry in self._tree.walk(directory):
             self._add(posixpath.join(self._dest, path[start:]), entry, path)
@@ -146,6 +162,9 @@ class _Writer:
             entry = replace(entry, uid=self._owner[0], gid=self._owner[1])
         if self._copy.chmod is not None and entry.kind != "link":
             entry = replace(entry, mode=self._copy.chmod)
+        there = self.items.get(path)
+        if there is not None and (there.entry.kind == "dir") != (entry.kind == "dir"):
+            raise Conflict(path)
         self.items[path] = Item(entry, source)
 
 

@@ -18,32 +18,25 @@ def needs_files(text: str) -> bool:
 def resolve(text: str, passwd: str, group: str) -> tuple[int, int]:
     """The user and group numbers that `user[:group]` means."""
     user, colon, group_name = text.partition(":")
-    uid, gid = _user(user, passwd, has_group=bool(colon))
-    if not group_name:
+    uid, gid = _user(user, passwd)
+    if not colon:
         return uid, gid
+    if not group_name:
+        return uid, 0  # a colon with nothing behind it names group 0
     if group_name.isdigit():
         return uid, int(group_name)
     return uid, next((int(row[2]) for row in _rows(group, 3) if row[0] == group_name), gid)
 
 
 def resolve_user(text: str, passwd: str, group: str) -> tuple[int, int]:
-    """The numbers of a `USER`: unlike in `--chown`, a lone number has its passwd group, or 0."""
-    if not text.isdigit():
-        return resolve(text, passwd, group)
-    groups = (int(row[3]) for row in _rows(passwd, 4) if row[2] == text)
-    return int(text), next(groups, 0)
+    """Who owns the directory that a `WORKDIR` makes under this `USER`: as `--chown` has it."""
+    return resolve(text, passwd, group)
 
 
-def _user(user: str, passwd: str, *, has_group: bool) -> tuple[int, int]:
-    if not user:
-        return 0, 0
+def _user(user: str, passwd: str) -> tuple[int, int]:
     if user.isdigit():
-        return int(user), 0 if has_group else int(user)
-    for row in _rows(passwd, 4):
-        if row[0] == user:
-            # A colon with nothing behind it names group 0.
-            return int(row[2]), 0 if has_group else int(row[3])
-    return 0, 0
+        return int(user), int(user)
+    return next(((int(row[2]), int(row[3])) for row in _rows(passwd, 4) if row[0] == user), (0, 0))
 
 
 def _rows(text: str, fields: int) -> Iterator[list[str]]:

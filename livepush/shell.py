@@ -64,7 +64,7 @@ gather() {
   table= alive=' ' fresh= grew=yes
   for entry in /proc/[0-9]*; do
     pid=${entry#/proc/}
-    [ "$pid" != 1 ] && [ "$pid" != $$ ] && look "$pid" || continue
+    [ "$pid" != $$ ] && look "$pid" || continue
     table="$table $pid:$start:$ppid:$session"
   done
   while [ -n "$grew" ]; do

@@ -1,33 +1,27 @@
-"""One stage's container, and what has landed in it.
+"""One stage's container: brings what a copy writes into it, runs its commands.
 
-What it keeps, and what makes every failure and cancel safe to retry:
-
-- `landed` is, for each copy step, the manifest that is in the container. Paths that an upload
-  touches are doubted before it begins and believed after it has ended, so that an upload that
-  broke off is written again, and what it left behind can still be deleted.
-- What a path holds is what its last writer in order says. A step neither writes nor deletes what
-  a later copy holds, unless a command stands between them, behind which that copy comes again.
-- What a copy no longer writes goes back to what the copies before it, or the base image, hold
-  there; only where none holds anything is it deleted.
+What a copy no longer writes goes back to what the copies before it, or the base image, hold at
+that path; only where none holds anything is it deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import anyio.to_thread
 
 from livepush.archive import Files, NoFiles, Sent, digest_of, pack
+from livepush.destinations import Destinations
 from livepush.engine import Command, Engine, OutputSink
 from livepush.image_files import ImageFiles
-from livepush.manifest import Delta, Destination, Item, Manifest, delta, gone, manifest
+from livepush.landed import Landed, holds_below
+from livepush.manifest import Delta, Item, Manifest, delta, gone, manifest
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
 from livepush.origin import fetch_text
 from livepush.owner import needs_files, resolve, resolve_user
 from livepush.tree import Tree
 
-_DOUBTED = Item(Entry("other", 0), "")
 _MADE = Entry("dir", 0o755)
 
 
@@ -35,15 +29,13 @@ _MADE = Entry("dir", 0o755)
 class Landing:
     """What one upload did: counts of paths, bytes of content.
 
-    `vanished` are source paths that were gone when their turn came; `uncovered` the positions of
-    earlier copies that now hold a path again, and have to land it.
+    `vanished` are source paths that were gone when their turn came.
     """
 
     written: int = 0
     deleted: int = 0
     size: int = 0
     vanished: frozenset[str] = frozenset()
-    uncovered: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.written or self.deleted)
@@ -56,7 +48,6 @@ class _Clearing:
     trees: list[str] = field(default_factory=list)
     directories: list[str] = field(default_factory=list)
     from_base: list[str] = field(default_factory=list)
-    uncovered: set[int] = field(default_factory=set)
 
 
 class StageContainer:
@@ -67,8 +58,8 @@ class StageContainer:
         self.stage = stage
         self._engine = engine
         self._base = base
-        self._landed: dict[int, Manifest] = {}
-        self._destinations: dict[int, Destination] = {}
+        self._landed = Landed(stage.steps)
+        self._destinations = Destinations(engine, container, base, self._landed)
         self._present: set[str] = set()
         self._passwd = self._group = ""
 
@@ -80,15 +71,22 @@ class StageContainer:
             self._passwd = await fetch_text(self._engine, self.id, "/etc/passwd")
             self._group = await fetch_text(self._engine, self.id, "/etc/group")
         for position, step in self._copies().items():
-            self._destinations[position] = await self._destination(step)
+            await self._destinations.learn(position, step)
+
+    @property
+    def uncovered(self) -> int | None:
+        """A copy that holds a path again which a later one let go of, and has to land it."""
+        return self._landed.uncovered
 
     def believe(self, position: int, tree: Tree) -> None:
         """Takes what a copy writes from `tree` to be in the container, which was built from it.
 
         Raises `MissingSource`.
         """
-        self._landed[position] = self._wanted(position, tree)
-        self._present.update(self._landed[position].made)
+        self._destinations.built(position, self._copies()[position], tree)
+        wanted = self._wanted(position, tree)
+        self._landed.believe(position, wanted)
+        self._present.update(wanted.made)
 
     async def land(
         self,
@@ -104,27 +102,27 @@ class StageContainer:
         known to be there. With `full` everything is written. Raises `MissingSource`,
         `PermissionError` and `EngineError`; then the same call again puts things right.
         """
-        landed = self._landed.get(position, Manifest())
+        await self._destinations.settle(position, self._copies()[position], files.tree)
+        landed = self._landed[position]
         wanted = self._wanted(position, files.tree)
         doubtful = frozenset(i.source for i in wanted.items.values() if _covers(takes, i.source))
         wanted = await anyio.to_thread.run_sync(_with_digests, wanted, landed, doubtful, files)
-        changes = self._mine(position, delta(landed, wanted, doubtful, full=full))
+        changes = delta(landed, wanted, doubtful, full=full)
         lost = self._lost(position, wanted, files.tree, takes)
-        self._landed[position] = _doubted(landed, changes)
-        clearing = await self._clearing(position, wanted, {*changes.deleted, *lost})
+        changes = replace(changes, deleted=tuple({*changes.deleted, *lost}))
+        changes = self._landed.unhidden(position, changes)
+        self._landed.doubt(position, changes)
+        clearing = await self._clearing(position, landed, wanted, changes.deleted)
         await self._clear(clearing)
         sent = await self._upload(changes, await self._missing_parents(wanted), files)
-        self._landed[position] = _settled(landed, wanted, changes, sent)
+        self._landed.settle(position, landed, wanted, changes, sent)
         self._present.update(wanted.made)
-        for path in changes.written.keys() - sent.keys():
-            self._present.discard(path)
-        vanished = {changes.written[path].source for path in changes.written.keys() - sent.keys()}
+        unsent = changes.written.keys() - sent.keys()
         return Landing(
             written=len(sent) + len(clearing.from_base),
             deleted=len(clearing.trees) + len(clearing.directories),
             size=sum(item.entry.size for item in sent.values()),
-            vanished=frozenset(vanished),
-            uncovered=frozenset(clearing.uncovered),
+            vanished=frozenset(changes.written[path].source for path in unsent),
         )
 
     async def run(self, step: Run, output: OutputSink, *, grace: float) -> int:
@@ -146,77 +144,42 @@ class StageContainer:
     def _copies(self) -> dict[int, Copy]:
         return {i: s for i, s in enumerate(self.stage.steps) if isinstance(s, Copy)}
 
-    async def _destination(self, step: Copy) -> Destination:
-        stat = await self._engine.stat(self.id, step.dest)
-        if stat is None:
-            return Destination(step.dest, step.dest_is_dir)
-        if stat.kind != "link":
-            return Destination(step.dest, step.dest_is_dir or stat.kind == "dir")
-        behind = await self._engine.stat(self.id, stat.target)
-        is_dir = step.dest_is_dir or (behind is not None and behind.kind == "dir")
-        return Destination(stat.target, is_dir)
-
     def _wanted(self, position: int, tree: Tree) -> Manifest:
         step = self._copies()[position]
         owner = resolve(step.chown, self._passwd, self._group) if step.chown else None
         return manifest(step, tree, self._destinations[position], owner)
-
-    def _mine(self, position: int, changes: Delta) -> Delta:
-        """`changes` without the paths that a later copy holds."""
-        later = list(self._later(position))
-        if not later:
-            return changes
-        return Delta(
-            {p: i for p, i in changes.written.items() if not _holds(later, p)},
-            tuple(p for p in changes.deleted if not _holds(later, p)),
-        )
-
-    def _later(self, position: int) -> Iterator[Manifest]:
-        for index in range(position + 1, len(self.stage.steps)):
-            if isinstance(self.stage.steps[index], Run):
-                return
-            if index in self._landed:
-                yield self._landed[index]
 
     def _lost(
         self, position: int, wanted: Manifest, tree: Tree, takes: frozenset[str]
     ) -> Iterator[str]:
         """Where changed paths that are no more can have been written before this session."""
         step, destination = self._copies()[position], self._destinations[position]
-        later = list(self._later(position))
         for path in takes:
             if path and tree.get(path) is None:
                 for dest in gone(step, destination, path):
-                    if dest not in wanted.items and not _holds(later, dest):
+                    if dest not in wanted.items:
                         yield dest
 
-    async def _clearing(self, position: int, wanted: Manifest, paths: Collection[str]) -> _Clearing:
+    async def _clearing(
+        self, position: int, landed: Manifest, wanted: Manifest, paths: Collection[str]
+    ) -> _Clearing:
         clearing = _Clearing()
         cleared: set[str] = set()
-        others = [m for index, m in self._landed.items() if index != position]
         for path in sorted(paths):
             if any(above in cleared for above in _above(path)):
                 continue
-            earlier = self._earlier(position, path)
-            if earlier is not None:
-                clearing.uncovered.add(earlier)
-            elif await self._base.stat(path) is not None:
+            if self._landed.uncover(position, path):
+                continue
+            if await self._base.stat(path) is not None:
                 clearing.from_base.append(path)
-            elif _holds_below([*others, wanted], path):
+            elif _may_be_dir(landed.items.get(path)) and (
+                holds_below(wanted, path) or self._landed.others_below(position, path)
+            ):
                 clearing.directories.insert(0, path)
             else:
                 cleared.add(path)
                 clearing.trees.append(path)
         return clearing
-
-    def _earlier(self, position: int, path: str) -> int | None:
-        """The last copy before `position` that holds `path`, which is made to land it again."""
-        for index in range(position - 1, -1, -1):
-            landed = self._landed.get(index)
-            if landed is not None and path in landed.items:
-                self._landed[index] = replace(landed, items={**landed.items, path: _DOUBTED})
-                return index
-        return None
 
     async def _clear(self, clearing: _Clearing) -> None:
         if clearing.trees or clearing.directories:
@@ -264,13 +227,8 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _holds(manifests: Iterable[Manifest], path: str) -> bool:
-    return any(path in manifest.items for manifest in manifests)
-
-
-def _holds_below(manifests: Iterable[Manifest], path: str) -> bool:
-    start = f"{path}/"
-    return any(p.startswith(start) for m in manifests for p in (*m.items, *m.made))
+def _may_be_dir(item: Item | None) -> bool:
+    return item is None or item.entry.kind in ("dir", "other")
 
 
 def _with_digests(
@@ -291,24 +249,3 @@ def _with_digests(
 
 def _may_be_equal(old: Entry, new: Entry) -> bool:
     return bool(old.digest) and not new.digest and old.size == new.size and old.stamp != new.stamp
-
-
-def _doubted(landed: Manifest, changes: Delta) -> Manifest:
-    doubted = dict.fromkeys(changes.written, _DOUBTED)
-    return replace(landed, items={**landed.items, **doubted})
-
-
-def _settled(
-    landed: Manifest, wanted: Manifest, changes: Delta, sent: Mapping[str, Item]
-) -> Manifest:
-    """`wanted` as it landed: with the digests of what was sent, now or earlier."""
-    items = {}
-    for path, item in wanted.items.items():
-        if path in sent:
-            items[path] = sent[path]
-        elif path not in changes.written:
-            old = landed.items.get(path)
-            known = old is not None and old.entry.digest and not item.entry.digest
-            entry = replace(item.entry, digest=old.entry.digest) if old and known else item.entry
-            items[path] = replace(item, entry=entry)
-    return replace(wanted, items=items)

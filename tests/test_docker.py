@@ -7,10 +7,10 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import aiodocker
 import pytest
+from aiodocker.types import JSONValue
 
 from livepush.docker import DockerEngine
 from livepush.endpoint import resolve
@@ -39,8 +39,8 @@ async def client() -> AsyncIterator[aiodocker.Docker]:
 def start(client: aiodocker.Docker, docker_engine: DockerEngine, labels: Labels) -> Start:
     """Starts a container that is not livepush's own; its id."""
 
-    async def started(*command: str, image: str = BUSYBOX, **config: Any) -> str:
-        config = {"Image": image, "Cmd": list(command), "Labels": labels, **config}
+    async def started(*command: str, image: str = BUSYBOX, **more: JSONValue) -> str:
+        config = {"Image": image, "Cmd": list(command), "Labels": labels, **more}
         container = await client.containers.create(config)
         await container.start()
         return str(container.id)
@@ -288,6 +288,17 @@ async def test_without_a_shell_nothing_can_be_deleted(
 # files
 
 
+async def test_a_slash_at_the_end_follows_no_link(
+    docker_engine: DockerEngine, container: str
+) -> None:
+    link = Item("link", "link", mode=0o777, target="/etc")
+    await docker_engine.put(container, stream(link))
+    assert await docker_engine.stat(container, "/link/") == await docker_engine.stat(
+        container, "/link"
+    )
+    assert await items(docker_engine.get(container, "/link/")) == [link]
+
+
 async def test_mounts_are_told(docker_engine: DockerEngine, start: Start, tmp_path: Path) -> None:
     container = await start(
         "sleep",
@@ -379,6 +390,19 @@ async def test_no_container_is_left_by_a_failed_create(
 
 
 # build
+
+
+async def test_an_image_with_a_tag_is_not_removed(
+    docker_engine: DockerEngine, client: aiodocker.Docker, labels: Labels
+) -> None:
+    image = await docker_engine.build(
+        stream(dockerfile(f"FROM {BUSYBOX}")), dockerfile="Dockerfile", labels=labels
+    )
+    await client.images.tag(image, "livepush-test", tag=image[-12:])
+    await docker_engine.remove_image(image)
+    assert await docker_engine.image(image) is not None
+    await client.images.delete(f"livepush-test:{image[-12:]}")
+    assert await docker_engine.image(image) is None
 
 
 def dockerfile(*lines: str) -> Item:
@@ -511,6 +535,14 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
             sink.write(piece)
             await sink.drain()
     sink.close()
+
+
+async def test_an_engine_answers_over_tcp(docker_engine: DockerEngine) -> None:
+    async with contextlib.aclosing(Relay()) as relay:
+        server = await asyncio.start_server(relay.accept, "127.0.0.1")
+        host, port = server.sockets[0].getsockname()
+        async with server, contextlib.aclosing(DockerEngine.connect(host=f"{host}:{port}")) as tcp:
+            assert await tcp.ping() == await docker_engine.ping()
 
 
 @pytest.fixture

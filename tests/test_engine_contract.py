@@ -126,13 +126,6 @@ async def test_create_from_an_unknown_image_is_refused(engine: Engine, labels: L
     assert refused.value.status == 404
 
 
-async def test_an_image_with_a_tag_is_not_removed(engine: Engine) -> None:
-    image = await engine.image(BUSYBOX)
-    assert image is not None
-    await engine.remove_image(image.id)
-    assert await engine.image(BUSYBOX) == image
-
-
 # put, get, stat
 
 

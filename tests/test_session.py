@@ -17,7 +17,7 @@ from livepush.errors import (
 from livepush.events import Event
 from livepush.push import PushResult
 from livepush.session import Livepush
-from livepush.testing import FakeEngine
+from livepush.testing import FakeEngine, Node
 
 from .conftest import BUSYBOX
 
@@ -85,12 +85,14 @@ async def world(tmp_path: Path, fake_engine: FakeEngine) -> AsyncIterator[Open]:
     """Opens a session whose container has just been brought up to date."""
     opened: list[World] = []
 
-    async def make(dockerfile: str, **files: str) -> World:
+    async def make(dockerfile: str, *, directory: str = "", **files: str) -> World:
         for name, text in files.items():
             file = tmp_path / name.replace("__", "/")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         container = fake_engine.add_container(BUSYBOX, name="web")
+        if directory:
+            fake_engine.files(container).place(directory, Node("dir", 0o755))
         stages = dockerfile.count("FROM ") - 1
         session = await Livepush.init(
             context=tmp_path,
@@ -409,3 +411,28 @@ async def test_init_names_what_does_not_fit(tmp_path: Path, fake_engine: FakeEng
     with pytest.raises(InvalidArgumentError, match="either"):
         await _init(tmp_path, fake_engine, dockerfile_content=None)
     assert not await fake_engine.owned()
+
+
+async def test_a_source_that_turns_from_directory_to_file_becomes_the_destination(
+    world: Open,
+) -> None:
+    web = await world(f"FROM {BUSYBOX}\nCOPY conf /etc2/conf\n", conf__a="in a directory")
+    (web.root / "conf/a").unlink()
+    (web.root / "conf").rmdir()
+    web.write("conf", "a file now")
+    await web.session.perform_livepush(["conf"], ["conf/a"])
+    assert web.holds("/etc2/conf") == "a file now"
+
+
+async def test_a_source_that_turns_from_file_to_directory_gives_its_contents(world: Open) -> None:
+    web = await world(f"FROM {BUSYBOX}\nCOPY conf /etc2/conf\n", conf="a file")
+    (web.root / "conf").unlink()
+    web.write("conf/a", "in a directory")
+    await web.session.perform_livepush(["conf", "conf/a"])
+    assert web.holds("/etc2/conf/a") == "in a directory"
+
+
+async def test_a_file_goes_into_a_destination_that_was_a_directory(world: Open) -> None:
+    web = await world(f"FROM {BUSYBOX}\nWORKDIR /w\nCOPY a /w\n", directory="/w", a="one")
+    await web.save("a", "two")
+    assert web.holds("/w/a") == "two"

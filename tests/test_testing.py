@@ -123,3 +123,10 @@ async def test_a_hard_link_is_one_file(fake_engine: FakeEngine, container: str) 
     files.place("/two", node)
     files.write("/two", b"2")
     assert files.read("/one") == b"2"
+
+
+async def test_an_image_with_a_tag_is_not_removed(fake_engine: FakeEngine) -> None:
+    image = await fake_engine.image(BUSYBOX)
+    assert image is not None
+    await fake_engine.remove_image(image.id)
+    assert await fake_engine.image(BUSYBOX) == image

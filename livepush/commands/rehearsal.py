@@ -1,0 +1,63 @@
+"""A session with nothing behind it: changes become plans, and nothing is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import anyio.to_thread
+
+from livepush.bus import Bus
+from livepush.commands.inputs import Inputs
+from livepush.context import Context
+from livepush.engine import ContainerInfo
+from livepush.executor import Executor
+from livepush.model import Changes
+from livepush.plan import Action
+from livepush.push import Pushes
+from livepush.tree import Tree
+
+
+class Rehearsal:
+    """What following and pushing need of a session, for `--dry-run`. No engine is asked."""
+
+    def __init__(self, inputs: Inputs, container: str) -> None:
+        """Reads the context. Raises as `Inputs.graph` does."""
+        graph = inputs.graph()
+        self.dockerfile = inputs.dockerfile
+        self.context = inputs.context
+        self.container = ContainerInfo(container, container, "", running=True)
+        self.stages = len(graph.followed())
+        self.graph = graph
+        self.bus = Bus()
+        self.pushes = Pushes(graph, _Idle(), self.bus, restarts=True)
+        self._tree: Tree = inputs.context.scan()
+
+    async def reread(self, hints: Collection[str]) -> Changes:
+        """As `Livepush.reread`."""
+        self._tree, changes = await anyio.to_thread.run_sync(
+            self.context.rescan, self._tree, hints
+        )
+        return changes
+
+    async def reopen(self) -> Changes:
+        """As `Livepush.reopen`."""
+        root, dockerfile = self.context.root, self.context.dockerfile
+        self.context = await anyio.to_thread.run_sync(
+            lambda: Context.open(root, dockerfile=dockerfile)
+        )
+        return await self.reread({""})
+
+    async def aclose(self) -> None:
+        """Ends the running push and all streams."""
+        await self.pushes.cancel()
+        await self.bus.aclose()
+
+
+class _Idle(Executor):
+    """Takes every action, and changes nothing."""
+
+    def __init__(self) -> None:
+        """Without containers there is nothing to know."""
+
+    async def perform(self, action: Action) -> bool:
+        return False

@@ -1,0 +1,71 @@
+"""Brings a session's events to a display without ever holding up the session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from livepush.bus import EventStream
+from livepush.render import Display
+
+_TICK = 0.2  # seconds between two looks at what goes on
+
+
+class Closable(Protocol):
+    """What must be given up in the end."""
+
+    async def aclose(self) -> None: ...
+
+
+class Show:
+    """A display while it is in use. `busy` is what goes on while there are no events."""
+
+    def __init__(self, display: Display, tasks: TaskGroup) -> None:
+        self.busy = ""
+        self._display = display
+        self._tasks = tasks
+        # Drawing from one thread at a time keeps the events in their order.
+        self._turn = anyio.CapacityLimiter(1)
+
+    def follow(self, stream: EventStream) -> None:
+        """Shows the events of `stream` until it ends, also once the command has been cancelled."""
+        self._tasks.start_soon(self._show, stream)
+
+    async def tick(self) -> None:
+        """Keeps what goes on up to date, for ever."""
+        while True:
+            await anyio.sleep(_TICK)
+            await anyio.to_thread.run_sync(self._display.tick, self.busy, limiter=self._turn)
+
+    async def _show(self, stream: EventStream) -> None:
+        with anyio.CancelScope(shield=True):
+            async for event in stream:
+                await anyio.to_thread.run_sync(self._display.show, event, limiter=self._turn)
+
+
+@asynccontextmanager
+async def showing(display: Display) -> AsyncIterator[Show]:
+    """A display for the time of the block, which ends when the last event has been shown."""
+    try:
+        async with anyio.create_task_group() as tasks, anyio.create_task_group() as ticking:
+            show = Show(display, tasks)
+            ticking.start_soon(show.tick)
+            yield show
+            ticking.cancel_scope.cancel()
+    finally:
+        display.close()
+
+
+@asynccontextmanager
+async def closing(thing: Closable) -> AsyncIterator[None]:
+    """Closes `thing` in the end, completely, also when the block was cancelled."""
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await thing.aclose()

@@ -1,0 +1,63 @@
+"""Where the copies of a stage write, which the text of the Dockerfile alone does not tell.
+
+A destination may be a link, and a file goes *into* one that was a directory before the copy. The
+container shows what stands there after the build, which leaves one case open: a directory where a
+directory was copied to. It is settled when a file comes in that directory's place.
+"""
+
+from __future__ import annotations
+
+from livepush.engine import Engine
+from livepush.image_files import ImageFiles
+from livepush.landed import Landed
+from livepush.manifest import Destination, manifest
+from livepush.model import Copy
+from livepush.tree import Tree
+
+
+class Destinations:
+    """The destinations of one container's copies, by position; `base` is its base image."""
+
+    def __init__(self, engine: Engine, container: str, base: ImageFiles, landed: Landed) -> None:
+        self._engine = engine
+        self._container = container
+        self._base = base
+        self._landed = landed
+        self._known: dict[int, Destination] = {}
+        self._unsure: set[int] = set()
+
+    def __getitem__(self, position: int) -> Destination:
+        return self._known[position]
+
+    async def learn(self, position: int, step: Copy) -> None:
+        """Asks the container what stands at the destination of `step`."""
+        path, is_dir = step.dest, False
+        stat = await self._engine.stat(self._container, path)
+        if stat is not None and stat.kind == "link":
+            path = stat.target
+            stat = await self._engine.stat(self._container, path)
+        if stat is not None and stat.kind == "dir":
+            is_dir = True
+        self._known[position] = Destination(path, step.dest_is_dir or is_dir)
+        if is_dir and not step.dest_is_dir:
+            self._unsure.add(position)
+
+    def built(self, position: int, step: Copy, tree: Tree) -> None:
+        """What stands there comes from `tree`: a file would be there in place of a directory."""
+        if self._becomes(position, step, tree):
+            self._unsure.discard(position)
+
+    async def settle(self, position: int, step: Copy, tree: Tree) -> None:
+        """Makes sure of the destination before `step` copies from `tree` to it."""
+        if position not in self._unsure or not self._becomes(position, step, tree):
+            return
+        path = self._known[position].path
+        stat = await self._base.stat(path)
+        in_base = stat is not None and stat.kind == "dir"
+        is_dir = in_base or self._landed.has_directory(position, path)
+        self._known[position] = Destination(path, is_dir)
+        self._unsure.discard(position)
+
+    def _becomes(self, position: int, step: Copy, tree: Tree) -> bool:
+        path = self._known[position].path
+        return path in manifest(step, tree, Destination(path, is_dir=False), None).items

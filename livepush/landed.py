@@ -1,0 +1,122 @@
+"""What has landed in one container, copy by copy, and what that says of a path. No I/O.
+
+- Paths that an upload touches are doubted before it begins and believed after it has ended, so
+  that an upload that broke off is written again, and what it left behind can still be deleted.
+- What a path holds is what its last writer in order says. A copy neither writes nor deletes what
+  a later copy holds, unless a command stands between them, behind which that copy comes again.
+- A path that a copy lets go of is uncovered: the copy before it that holds it lands it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from livepush.manifest import Delta, Item, Manifest
+from livepush.model import Entry, MakeDir, Run, Step
+
+_DOUBTED = Item(Entry("other", 0), "")
+
+
+class Landed:
+    """The manifests of the copies among `steps` that are in a container, by position."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self._manifests: dict[int, Manifest] = {}
+        self._uncovered: set[int] = set()
+
+    def __getitem__(self, position: int) -> Manifest:
+        """What the copy at `position` has written; nothing where that is not known."""
+        return self._manifests.get(position, Manifest())
+
+    @property
+    def uncovered(self) -> int | None:
+        """The last of the copies that have to land a path again, None where there is none."""
+        return max(self._uncovered, default=None)
+
+    def believe(self, position: int, manifest: Manifest) -> None:
+        """Takes `manifest` to be in the container."""
+        self._manifests[position] = manifest
+
+    def doubt(self, position: int, changes: Delta) -> None:
+        """Before an upload: what it will touch is not known any more."""
+        landed = self[position]
+        doubted = dict.fromkeys(changes.written, _DOUBTED)
+        self._manifests[position] = replace(landed, items={**landed.items, **doubted})
+
+    def settle(
+        self,
+        position: int,
+        before: Manifest,
+        wanted: Manifest,
+        changes: Delta,
+        sent: Mapping[str, Item],
+    ) -> None:
+        """After an upload: `wanted` is there, with the digests of what was sent, now or before."""
+        items = {}
+        for path, item in wanted.items.items():
+            if path in sent:
+                items[path] = sent[path]
+            elif path not in changes.written:
+                items[path] = _with_digest(item, before.items.get(path))
+        self._manifests[position] = replace(wanted, items=items)
+        self._uncovered.discard(position)
+
+    def unhidden(self, position: int, changes: Delta) -> Delta:
+        """`changes` without the paths that a later copy holds."""
+        later = list(self._later(position))
+        if not later:
+            return changes
+        return Delta(
+            {path: item for path, item in changes.written.items() if not _hold(later, path)},
+            tuple(path for path in changes.deleted if not _hold(later, path)),
+        )
+
+    def uncover(self, position: int, path: str) -> bool:
+        """Whether a copy before `position` holds `path`; it has to land it again then."""
+        for index in range(position - 1, -1, -1):
+            landed = self[index]
+            if path in landed.items:
+                self.doubt(index, Delta({path: _DOUBTED}))
+                self._uncovered.add(index)
+                return True
+        return False
+
+    def others_below(self, position: int, path: str) -> bool:
+        """Whether another copy than the one at `position` holds anything below `path`."""
+        others = (m for index, m in self._manifests.items() if index != position)
+        return any(holds_below(manifest, path) for manifest in others)
+
+    def has_directory(self, position: int, path: str) -> bool:
+        """Whether a step before `position` makes a directory at `path`."""
+        for index, step in enumerate(self._steps[:position]):
+            held = self[index].items.get(path)
+            if path in self[index].made or (held is not None and held.entry.kind == "dir"):
+                return True
+            if isinstance(step, MakeDir) and f"{step.path}/".startswith(f"{path}/"):
+                return True
+        return False
+
+    def _later(self, position: int) -> Iterator[Manifest]:
+        for index in range(position + 1, len(self._steps)):
+            if isinstance(self._steps[index], Run):
+                return
+            if index in self._manifests:
+                yield self._manifests[index]
+
+
+def holds_below(manifest: Manifest, path: str) -> bool:
+    """Whether `manifest` writes or needs anything below the directory `path`."""
+    start = f"{path}/"
+    return any(p.startswith(start) for p in (*manifest.items, *manifest.made))
+
+
+def _hold(manifests: Sequence[Manifest], path: str) -> bool:
+    return any(path in manifest.items for manifest in manifests)
+
+
+def _with_digest(item: Item, before: Item | None) -> Item:
+    if before is None or item.entry.digest or not before.entry.digest:
+        return item
+    return replace(item, entry=replace(item.entry, digest=before.entry.digest))

@@ -1,0 +1,247 @@
+"""Events -> lines for people: what changed, what it led to and why, how it ended. No I/O.
+
+Everything in a line is safe to show: control characters of names and output are made visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from livepush import events
+from livepush.events import Event
+from livepush.legible import output_line, visible
+from livepush.model import Graph, Run
+from livepush.plan import Action, Plan, make_plan
+
+Tone = Literal["plain", "strong", "dim", "good", "bad", "warn"]
+
+_LONGEST = 64 * 1024  # bytes of a line without an end, before it is shown all the same
+_MOST = 3  # names in a list
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text; `tone` says how it is meant, `bad` and `warn` lines are shown always."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a narration is about, in the user's words.
+
+    `again` is how what failed is tried again, as in "the next save tries it again". With
+    `rehearsed`, plans are told and nothing is carried out.
+    """
+
+    context: str
+    container: str
+    dockerfile: str
+    again: str = ""
+    rehearsed: bool = False
+
+
+class Narrator:
+    """Tells the events of one session; `graph` are the stages that they speak of.
+
+    `activity` is what goes on at the moment, empty while nothing does. `verbose` adds the plans
+    and what was copied.
+    """
+
+    def __init__(self, subject: Subject, graph: Graph, *, verbose: bool = False) -> None:
+        self.graph = graph
+        self.activity = ""
+        self._subject = subject
+        self._verbose = verbose
+        self._plan = Plan()
+        self._owed: tuple[str, ...] = ()
+        self._began: datetime | None = None
+        self._step = self._failure = ""
+        self._rebuild = self._explained = False
+        self._pieces: dict[tuple[int, bool], bytes] = {}
+
+    def tell(self, event: Event) -> list[Line]:
+        """What is to be said of `event`, which comes after those that were told before."""
+        return list(self._told(event))
+
+    def _told(self, event: Event) -> Iterator[Line]:
+        match event:
+            case events.Ready():
+                yield self._ready(event)
+            case events.LivepushStart():
+                yield from self._start(event)
+            case events.FilesSynced():
+                if self._verbose:
+                    yield Line(f"  {_synced(event)}{self._where(event.stage_idx)}", "dim")
+            case events.CommandExecute():
+                yield self._execute(event)
+            case events.CommandOutput():
+                yield from self._output(event)
+            case events.CommandReturn():
+                yield from self._return(event)
+            case events.ContainerRestart():
+                yield Line(f"  restarted {self._subject.container}")
+            case events.LivepushEnd():
+                yield from self._end(event)
+            case events.RebuildNeeded():
+                self._rebuild = True
+                reason = f"{self._subject.dockerfile}:{event.line}: {event.reason}"
+                yield Line(f"! {_flat(reason)}; rebuild the image", "warn")
+            case events.ContainerStopped():
+                yield Line(f"! {self._subject.container} has stopped", "warn")
+            case events.ContainerStarted():
+                yield Line(f"{self._subject.container} has started")
+            case events.Error():
+                self._explained = True
+                yield Line(f"✗ {_flat(event.message)}", "bad")
+                if event.hint:
+                    yield Line(f"  {_flat(event.hint)}", "bad")
+
+    def _ready(self, event: events.Ready) -> Line:
+        subject = self._subject
+        stages = "1 stage" if event.stages == 1 else f"{event.stages} stages"
+        rehearsed = ", dry run" if subject.rehearsed else ""
+        text = f"watching {subject.context} -> {subject.container} ({stages}{rehearsed})"
+        return Line(visible(text), "strong")
+
+    def _start(self, event: events.LivepushStart) -> Iterator[Line]:
+        paths = {*event.changed, *event.deleted, *self._owed}
+        self._plan = make_plan(self.graph, paths, ())
+        self._failure, self._rebuild, self._explained = "", False, False
+        what = _changed(event)
+        if not self._plan and not self._subject.rehearsed:
+            yield Line(f"{what}: no step takes it" if paths else "nothing to do", "dim")
+            return
+        self.activity = "copying files"
+        yield Line(what, "strong")
+        if self._verbose or self._subject.rehearsed:
+            yield from (Line(f"  {visible(line)}") for line in event.plan)
+
+    def _execute(self, event: events.CommandExecute) -> Line:
+        command = _short(event.command)
+        self.activity, self._began = command, event.time
+        action = self._action(event.stage_idx, event.command)
+        if action is None:
+            self._step = ""
+            return Line(f"  {command}")
+        self._step = f"line {action.line}: {_short(action.text)}"
+        return Line(f"  {command} (line {action.line}, because {_listed(action.because)})")
+
+    def _action(self, stage: int, command: str) -> Action | None:
+        for action in self._plan.actions:
+            if (action.stage, action.verb) == (stage, "run"):
+                step = self.graph.stages[stage].steps[action.position]
+                if isinstance(step, Run) and step.command == command:
+                    # The same command may stand in the stage once more.
+                    self._plan = self._plan.without(action.ref)
+                    return action
+        return None
+
+    def _output(self, event: events.CommandOutput) -> Iterator[Line]:
+        stream = event.stage_idx, event.output.is_stderr
+        text = self._pieces.pop(stream, b"") + event.output.data
+        *lines, rest = text.split(b"\n")
+        if len(rest) > _LONGEST:
+            lines, rest = [*lines, rest], b""
+        if rest:
+            self._pieces[stream] = rest
+        yield from map(_quoted, lines)
+
+    def _return(self, event: events.CommandReturn) -> Iterator[Line]:
+        rest, self._pieces = self._pieces, {}
+        yield from map(_quoted, rest.values())
+        ended = f"ended with {event.return_code}"
+        if event.return_code:
+            self._failure = f"{self._step or _short(event.command)} {ended}"
+        taken = (event.time - self._began).total_seconds() if self._began else 0.0
+        self.activity, self._began = "copying files", None
+        yield Line(f"  {ended} after {_seconds(taken)}", "dim")
+
+    def _end(self, event: events.LivepushEnd) -> Iterator[Line]:
+        rest, self._pieces = self._pieces, {}
+        yield from map(_quoted, rest.values())
+        was_active, self.activity = bool(self.activity), ""
+        self._owed = event.owed
+        if self._subject.rehearsed:
+            return
+        if event.status == "succeeded":
+            yield Line(f"✓ live in {_seconds(event.seconds)}", "good")
+        elif event.status == "cancelled":
+            yield Line(_joined("cancelled", self._still_owed()), "warn")
+        elif event.status == "failed":
+            yield Line(f"✗ {self._failed()}", "bad")
+        elif was_active:
+            yield Line("  nothing had changed", "dim")
+
+    def _failed(self) -> str:
+        if self._rebuild and not self._failure:
+            return _joined(self._still_owed() or "failed", "only a rebuild brings it")
+        if self._explained and not self._failure:
+            return self._still_owed() or "failed"
+        again = f"{self._subject.again} tries it again" if self._subject.again else ""
+        return _joined(self._failure or "failed", self._still_owed(), again)
+
+    def _still_owed(self) -> str:
+        return f"still owed: {_listed(self._owed)}" if self._owed else ""
+
+    def _where(self, stage: int) -> str:
+        name = self.graph.stages[stage].name or f"stage {stage}"
+        return "" if stage == self.graph.target.index else f" ({visible(name)})"
+
+
+def _changed(event: events.LivepushStart) -> str:
+    count = len(event.changed) + len(event.deleted)
+    if not count:
+        return "what is owed"
+    if count == 1:
+        gone = " (deleted)" if event.deleted else ""
+        return _listed((*event.changed, *event.deleted)) + gone
+    gone = f", {len(event.deleted)} of them deleted" if event.deleted else ""
+    return f"{count} files{gone}"
+
+
+def _synced(event: events.FilesSynced) -> str:
+    gone = f", {event.deleted} deleted" if event.deleted else ""
+    return f"copied {event.written}{gone}, {_size(event.bytes)} in {_seconds(event.seconds)}"
+
+
+def _quoted(line: bytes) -> Line:
+    return Line(f"  │ {output_line(line)}".rstrip(), "dim")
+
+
+def _short(command: str, most: int = 100) -> str:
+    text = _flat(command)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _flat(text: str) -> str:
+    return visible(" ".join(text.split()))
+
+
+def _listed(paths: Collection[str]) -> str:
+    names = [visible(path) or "everything" for path in sorted(paths)]
+    more = len(names) - _MOST
+    return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _size(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,1 @@
+"""End to end: the command line, the watcher and a real engine, as a person would use them."""

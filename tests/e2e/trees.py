@@ -1,0 +1,112 @@
+"""The file trees of containers and images, and how two of them differ.
+
+A tree is read from `docker export`, which works for a running container and for one that was only
+created. What an engine puts into every container itself is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tarfile
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
+
+_ENGINES_OWN = ("/dev", "/proc", "/sys", "/.dockerenv") + tuple(
+    f"/etc/{name}" for name in ("hosts", "hostname", "resolv.conf", "mtab")
+)
+_KINDS = {
+    tarfile.REGTYPE: "file",
+    tarfile.AREGTYPE: "file",
+    tarfile.DIRTYPE: "directory",
+    tarfile.SYMTYPE: "link",
+    tarfile.FIFOTYPE: "fifo",
+    tarfile.CHRTYPE: "character device",
+    tarfile.BLKTYPE: "block device",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What stands at a path; `content` is the SHA-256 of a file's bytes, `target` a link's text."""
+
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    content: str = ""
+    target: str = ""
+
+
+Tree = Mapping[str, Node]
+"""Nodes by absolute path. A file with several names is a node at each of them."""
+
+
+def exported(container: str) -> Tree:
+    """All that is in the container's file system, and no volume."""
+    with subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE) as export:
+        assert export.stdout is not None
+        with tarfile.open(fileobj=export.stdout, mode="r|") as archive:
+            tree = dict(_nodes(archive))
+        # What pads the archive's end.
+        export.stdout.read()
+    assert export.returncode == 0, f"docker export {container} ended with {export.returncode}"
+    return tree
+
+
+def differences(actual: Tree, wanted: Tree, *, but: Collection[str] = ()) -> list[str]:
+    """One line a path that differs, in order; the paths in `but` and all below them may.
+
+    The mode, owner and presence of a directory in `but` are its own, not its parents'.
+    """
+    paths = sorted(path for path in {*actual, *wanted} if not _is_below(path, but))
+    return [
+        line for path in paths if (line := _difference(path, actual.get(path), wanted.get(path)))
+    ]
+
+
+def _nodes(archive: tarfile.TarFile) -> Iterator[tuple[str, Node]]:
+    nodes: dict[str, Node] = {}
+    for member in archive:
+        path = "/" + member.name.strip("/")
+        if path == "/" or _is_below(path, _ENGINES_OWN):
+            continue
+        if member.islnk():
+            nodes[path] = nodes["/" + member.linkname.strip("/")]
+        else:
+            file = archive.extractfile(member) if member.isreg() else None
+            content = hashlib.file_digest(file, "sha256").hexdigest() if file else ""
+            nodes[path] = Node(
+                kind=_KINDS[member.type],
+                mode=member.mode,
+                uid=member.uid,
+                gid=member.gid,
+                content=content,
+                target=member.linkname if member.issym() else "",
+            )
+        yield path, nodes[path]
+
+
+def _difference(path: str, actual: Node | None, wanted: Node | None) -> str:
+    if actual == wanted:
+        return ""
+    if actual is None:
+        return f"{path}: missing"
+    if wanted is None:
+        return f"{path}: too much, a {actual.kind}"
+    if actual.kind != wanted.kind:
+        return f"{path}: a {actual.kind} instead of a {wanted.kind}"
+    return f"{path}: " + ", ".join(
+        f"{each.name} {_shown(getattr(actual, each.name))} instead of "
+        f"{_shown(getattr(wanted, each.name))}"
+        for each in fields(Node)
+        if getattr(actual, each.name) != getattr(wanted, each.name)
+    )
+
+
+def _shown(value: object) -> str:
+    return f"{value:o}" if isinstance(value, int) else str(value)
+
+
+def _is_below(path: str, tops: Collection[str]) -> bool:
+    return any(path == top or path.startswith(f"{top}/") for top in tops)
