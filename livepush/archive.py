@@ -18,6 +18,7 @@ from typing import IO, Protocol
 
 import anyio
 
+from livepush.errors import EngineError
 from livepush.manifest import Item
 from livepush.model import Entry
 from livepush.tree import Tree, clean
@@ -92,18 +93,18 @@ def _pieces(
             yield _header(path, entry, hard_link=first_names[entry.inode])
             sent(Sent(path, item))
         else:
+            try:
+                file = _opened(item, files)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
             if entry.inode is not None:
                 first_names[entry.inode] = path
-            yield from _file_pieces(path, item, files, sent)
+            yield from _file_pieces(path, item, file, sent)
 
 
 def _file_pieces(
-    path: str, item: Item, files: Files, sent: Callable[[Sent], None]
+    path: str, item: Item, file: IO[bytes], sent: Callable[[Sent], None]
 ) -> Iterator[bytes]:
-    try:
-        file = _opened(item, files)
-    except (FileNotFoundError, NotADirectoryError):
-        return
     with file:
         size = _size(file)
         yield _header(path, replace(item.entry, size=size))
@@ -179,13 +180,17 @@ class Fetched:
 async def fetch(stream: AsyncIterable[bytes], *, prefix: str) -> Fetched:
     """Reads an engine's archive whose names begin with a path's last component.
 
-    `prefix` is the directory of that path; the tree's paths are relative to the root.
+    `prefix` is the directory of that path; the tree's paths are relative to the root. Raises what
+    `stream` does, and `EngineError` for bytes that are no archive, or half of one.
     """
     archive = tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY)  # noqa: SIM115  # Fetched's
     try:
         async for piece in stream:
             await anyio.to_thread.run_sync(archive.write, piece)
         return await anyio.to_thread.run_sync(_indexed, archive, prefix)
+    except tarfile.TarError as error:
+        archive.close()
+        raise EngineError(f"the engine sent a broken archive of {prefix}/: {error}") from None
     except BaseException:
         archive.close()
         raise
@@ -200,8 +205,12 @@ def _indexed(archive: IO[bytes], prefix: str) -> Fetched:
             path = clean(f"{prefix}/{member.name}")
             if member.islnk():
                 first = clean(f"{prefix}/{member.linkname}")
-                spans[path] = spans.get(first, (0, 0))
-                entries[path] = entries.get(first, _entry(member, b""))
+                if first not in spans:
+                    raise tarfile.ReadError(f"{member.name} is a second name of nothing")
+                spans[path] = spans[first]
+                # What is fetched together is compared: no two archives share an identity.
+                inode = (id(archive), spans[first][0])
+                entries[path] = entries[first] = replace(entries[first], inode=inode)
                 continue
             digest = b""
             if member.isreg():
@@ -213,7 +222,7 @@ def _indexed(archive: IO[bytes], prefix: str) -> Fetched:
 
 
 def _entry(member: tarfile.TarInfo, digest: bytes) -> Entry:
-    kind = "file" if member.isreg() or member.islnk() else _KINDS.get(member.type, "other")
+    kind = "file" if member.isreg() else _KINDS.get(member.type, "other")
     return Entry(
         kind=kind,  # type: ignore[arg-type]  # the table above holds nothing else
         mode=member.mode & 0o7777,

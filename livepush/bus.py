@@ -29,6 +29,8 @@ class Bus:
     def __init__(self) -> None:
         self._subscriptions: list[_Subscription] = []
         self._streams: list[EventStream] = []
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def on(self, name: str, listener: Listener) -> None:
         """Calls `listener` with each event of that wire name until `off`."""
@@ -48,6 +50,9 @@ class Bus:
     def stream(self) -> EventStream:
         """A stream of all events from now on, which ends with the session."""
         stream = EventStream()
+        if self._closed:
+            stream.close()
+            return stream
         self._streams.append(stream)
         stream.on_close = lambda: self._streams.remove(stream) if stream in self._streams else None
         return stream
@@ -62,13 +67,16 @@ class Bus:
                 self._deliver(subscription, event)
 
     async def aclose(self) -> None:
-        """Ends all streams; coroutine listeners finish what they have been handed first."""
+        """Ends all streams; coroutine listeners finish what they have been handed first.
+
+        But for the one that calls this, if one does.
+        """
+        self._closed = True
         for stream in tuple(self._streams):
             stream.close()
-        pending = [s.delivery for s in self._subscriptions if s.delivery is not None]
         for subscription in tuple(self._subscriptions):
             self._drop(subscription)
-        await asyncio.gather(*pending)
+        await asyncio.gather(*self._deliveries - {asyncio.current_task()})
 
     def _subscribe(self, name: str, listener: Listener, *, once: bool) -> None:
         if name not in NAMES:
@@ -78,7 +86,7 @@ class Bus:
         self._subscriptions.append(_Subscription(name, listener, is_once=once))
 
     def _deliver(self, subscription: _Subscription, event: Event) -> None:
-        if not inspect.iscoroutinefunction(subscription.listener):
+        if not _is_coroutine_function(subscription.listener):
             try:
                 subscription.listener(event)
             except Exception as error:  # noqa: BLE001, RUF100  # a listener's fault is not the push's
@@ -86,7 +94,9 @@ class Bus:
             return
         if subscription.queue is None:
             subscription.queue = EventStream()
-            subscription.delivery = asyncio.create_task(self._drain(subscription))
+            delivery = asyncio.create_task(self._drain(subscription))
+            self._deliveries.add(delivery)
+            delivery.add_done_callback(self._deliveries.discard)
         subscription.queue.put(event)
         if subscription.is_once:
             subscription.queue.close()
@@ -94,6 +104,9 @@ class Bus:
     async def _drain(self, subscription: _Subscription) -> None:
         assert subscription.queue is not None  # noqa: S101  # set just before the task is made
         async for event in subscription.queue:
+            if event.name != subscription.name:
+                self.emit(event)  # the queue's own word on what was left out
+                continue
             try:
                 result = subscription.listener(event)
                 if inspect.isawaitable(result):
@@ -124,7 +137,11 @@ class _Subscription:
     listener: Listener
     is_once: bool
     queue: EventStream | None = None
-    delivery: asyncio.Task[None] | None = None
+
+
+def _is_coroutine_function(listener: Listener) -> bool:
+    call = getattr(listener, "__call__", None)  # noqa: B004  # of an object that can be called
+    return inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(call)
 
 
 class EventStream:

@@ -1,6 +1,7 @@
 """The command line: its words, options and help. What the commands do is in `livepush.commands`.
 
-Exit codes: 0, 1 when a command, a push or the engine failed, 2 for bad usage or input.
+Exit codes: 0, 1 when a command, a push or the engine failed, 2 for bad usage or input. Modules
+that are slow to load are imported where they are needed: help and version need none.
 """
 
 from __future__ import annotations
@@ -8,46 +9,48 @@ from __future__ import annotations
 import functools
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn, Unpack
 
 import click
 
 from livepush import __version__
 from livepush.commands.listing import spread
+from livepush.errors import LivepushError
 
 if TYPE_CHECKING:
-    from livepush.commands.connection import Connection
-    from livepush.commands.inputs import Inputs
-    from livepush.commands.opened import Options
+    from livepush.commands import parameters
 
-F = TypeVar("F", bound=Callable[..., Any])
+Function = Callable[..., int]
+Decorator = Callable[[Function], Function]
 
-_ENVIRONMENT = """\b
+_EPILOG = """\b
 Environment:
   DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG    which engine, as docker has it
   DOCKER_TLS_VERIFY, DOCKER_CERT_PATH           how to speak TLS to it
-  NO_COLOR                                      text without colours
+  NO_COLOR                                      no colours
 
 \b
 Exit codes:
-  0  done, or ended by Ctrl-C
-  1  a command, the push or the engine failed
-  2  bad usage or input
+  0    done, or ended by the first Ctrl-C, with everything cleaned up
+  1    a command, the push or the engine failed
+  2    bad usage or input
+  130  killed by the second Ctrl-C
 """
 
 
 def main() -> NoReturn:
     """Runs the command line of this process, and ends it."""
-    # Until a command watches for signals itself, nothing has begun that could need an end.
+    # Until a command watches for signals itself, nothing has begun that needs to be cleaned up.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    sys.exit(cli.main(prog_name="livepush"))
+    cli(prog_name="livepush")
+    sys.exit(0)
 
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # as they are written here: what is needed most comes first
+        return list(self.commands)  # in the order of this file: what is needed most comes first
 
 
 class _FileCommand(click.Command):
@@ -55,122 +58,221 @@ class _FileCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, spread(args, ("--changed", "--deleted")))
+            words = spread(args, ("--changed", "--deleted"))
         except ValueError as error:
             raise click.UsageError(str(error), ctx) from None
+        rest = super().parse_args(ctx, words)
+        if not ctx.resilient_parsing and not (ctx.params["changed"] or ctx.params["deleted"]):
+            raise click.UsageError("Say which files: --changed FILE... or --deleted FILE...", ctx)
+        return rest
 
 
-@click.group(
-    cls=_Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=_ENVIRONMENT,
-)
-@click.version_option(__version__, message="%(prog)s %(version)s")
-def cli() -> None:
-    """Save a file, and the running container has it, as a fresh build would have put it there."""
-
-
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def decorated(command: F) -> F:
-        return functools.reduce(lambda inner, option: option(inner), reversed(options), command)
+def _all(*decorators: Decorator) -> Decorator:
+    def decorated(function: Function) -> Function:
+        return functools.reduce(lambda inner, outer: outer(inner), reversed(decorators), function)
 
     return decorated
 
 
-_source = _options(
+def _exits(function: Function) -> Function:
+    """Ends the process with what the command returns; a `LivepushError` becomes a sentence."""
+
+    @functools.wraps(function)
+    def command(**given: object) -> NoReturn:
+        try:
+            code = function(**given)
+        except LivepushError as error:
+            from livepush.commands.complaint import exit_code, sentence
+            from livepush.commands.inputs import dockerfile_name
+
+            name = dockerfile_name(str(given.get("path", "")), str(given.get("file", "")))
+            click.echo(sentence(error, name), err=True)
+            code = exit_code(error)
+        sys.exit(code)
+
+    return command
+
+
+def _text(*names: str, metavar: str, help_: str) -> Decorator:
+    return click.option(*names, default="", metavar=metavar, help=help_)
+
+
+def _texts(*names: str, metavar: str, help_: str) -> Decorator:
+    return click.option(*names, multiple=True, metavar=metavar, help=help_)
+
+
+_source = _all(
     click.argument("path", default=".", metavar="[PATH]"),
-    click.option(
-        "-f", "--file", default="", metavar="FILE", help="The Dockerfile. [PATH/Dockerfile; - stdin]"
+    _text(
+        "-f", "--file", metavar="FILE", help_="The Dockerfile, or -.  [default: PATH/Dockerfile]"
     ),
 )
-_stages = _options(
-    click.option("--target", default="", metavar="STAGE", help="The stage that is the container's."),
-    click.option(
+_build = _all(
+    _text("--target", metavar="STAGE", help_="The container's stage.  [default: the last]"),
+    _texts(
         "--build-arg",
         "build_args",
-        multiple=True,
         metavar="K[=V]",
-        help="A build argument; K alone has the environment's value. Repeatable.",
+        help_="A build argument; K alone has the environment's value. Repeatable.",
     ),
 )
-_files = _options(
-    click.option(
+_files = _all(
+    _texts(
         "--changed",
-        multiple=True,
         metavar="FILE...",
-        help="Files added or changed, relative to PATH: all words up to the next option.",
+        help_="New or changed files, relative to PATH: all words up to the next option.",
     ),
-    click.option(
+    _texts(
         "--deleted",
-        multiple=True,
         metavar="FILE...",
-        help="Files that are gone, likewise. PATH stands before both, or after --.",
+        help_="Files that are gone, likewise. PATH comes before both, or after --.",
     ),
 )
-_engine = _options(
-    click.option("-H", "--host", default="", metavar="ADDRESS", help="The engine: unix:// or tcp://."),
-    click.option("--docker-context", default="", metavar="NAME", help="Or a docker context."),
-    click.option("--tls", is_flag=True, help="Speak TLS to the engine."),
-    click.option("--tlsverify", is_flag=True, help="Speak TLS, and verify the engine."),
-    click.option("--tlscacert", default="", metavar="FILE", help="Trust this authority."),
-    click.option("--tlscert", default="", metavar="FILE", help="The client's certificate."),
-    click.option("--tlskey", default="", metavar="FILE", help="The key to it."),
-)
-_session = _options(
-    click.option(
-        "--container", required=True, metavar="NAME|ID", help="The running container.  [required]"
+_engine = _all(
+    _text(
+        "-H", "--host", metavar="ADDRESS", help_="The engine, as unix://PATH or tcp://HOST:PORT."
     ),
-    click.option(
+    _text("--docker-context", metavar="NAME", help_="The engine, as a docker context."),
+    click.option("--tls", is_flag=True, help="Speak TLS to it."),
+    click.option("--tlsverify", is_flag=True, help="Speak TLS, and verify its certificate."),
+    _text("--tlscacert", metavar="FILE", help_="The authority to trust."),
+    _text("--tlscert", metavar="FILE", help_="The client's certificate."),
+    _text("--tlskey", metavar="FILE", help_="The key of the client's certificate."),
+)
+_session = _all(
+    click.option("--container", required=True, metavar="NAME|ID", help="The running container."),
+    _texts(
         "--stage-image",
         "stage_images",
-        multiple=True,
         metavar="IMAGE",
-        help="An image for each stage but the last, in order. [built, out of the cache]",
+        help_="The image of a stage: one for each but the last, in order.  [default: built]",
     ),
     click.option("--no-restart", is_flag=True, help="Never restart the container."),
     click.option(
         "--progress",
         type=click.Choice(["auto", "tty", "plain", "json", "quiet"]),
         default="auto",
-        help="How to tell what happens: text on standard error, or JSON lines on standard output.",
+        help="Text on standard error, or JSON lines on standard output.",
     ),
-    click.option("--dry-run", is_flag=True, help="Show the plans; change nothing, ask no engine."),
-    click.option("-v", "--verbose", is_flag=True, help="Show the plans, and what was copied."),
+    click.option("--dry-run", is_flag=True, help="Show the plans, change nothing, ask no engine."),
+    click.option("-v", "--verbose", is_flag=True, help="Show the plans and what was copied, too."),
 )
+_following = _all(
+    click.option(
+        "--debounce",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="MS",
+        help="Push once nothing has changed for MS milliseconds.  [default: at once]",
+    ),
+    click.option(
+        "--trigger",
+        type=click.Choice(["notify", "polling", "manual"]),
+        default="notify",
+        help="Be told by the system, look at every file, or push on Enter only.",
+    ),
+)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Save a file, and the running container has it, as a fresh build would have put it there."""
 
 
 @cli.command()
 @_source
 @_session
-@click.option(
-    "--debounce",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="MS",
-    help="Push once nothing has changed for so many milliseconds. [0]",
-)
-@click.option(
-    "--trigger",
-    type=click.Choice(["notify", "polling", "manual"]),
-    default="notify",
-    help="Told by the system, by looking at every file, or push only on Enter. [notify]",
-)
-@_stages
+@_following
+@_build
 @_engine
-def watch(debounce: int, trigger: Any, **words: Any) -> None:
-    """Follow PATH (default .) until Ctrl-C, and bring every change into the container."""
-    with _complaints(words):
-        from livepush.commands.watch import watch as command
+@_exits
+def watch(**given: Unpack[parameters.Watch]) -> int:
+    """Bring every change into the container, until Ctrl-C.
 
-        inputs, options = _inputs(words), _options_of(words)
-        _exit(command(inputs, options, trigger=trigger, debounce=debounce / 1000))
+    PATH is the build context, by default the current directory.
+
+    From when "watching" is shown, no save can be missed.
+    """
+    from livepush.commands import parameters
+    from livepush.commands.watch import watch as command
+
+    return command(
+        parameters.inputs(given),
+        parameters.options(given),
+        trigger=given["trigger"],
+        debounce=given["debounce"] / 1000,
+    )
 
 
 @cli.command(cls=_FileCommand)
 @_source
 @_session
 @_files
-@_stages
+@_build
 @_engine
-def push(changed: tuple[str, ...], deleted: tuple[str, ...], **words: Any) -> None:
-    """Bring changed files into the container, once. Exit code 1 when a command failed."""
+@_exits
+def push(**given: Unpack[parameters.Push]) -> int:
+    """Bring changed files into the container, once.
+
+    PATH is the build context. The exit code is 1 when a command failed.
+    """
+    from livepush.commands import parameters
+    from livepush.commands.push import push as command
+
+    return command(
+        parameters.inputs(given),
+        parameters.options(given),
+        changed=given["changed"],
+        deleted=given["deleted"],
+    )
+
+
+@cli.command(cls=_FileCommand)
+@_source
+@_files
+@_build
+@_exits
+def plan(**given: Unpack[parameters.Plan]) -> int:
+    """Show what changes would do, and why.
+
+    PATH is the build context. Needs no engine.
+    """
+    from livepush.commands import parameters
+    from livepush.commands.plan import plan as command
+
+    return command(parameters.inputs(given), changed=given["changed"], deleted=given["deleted"])
+
+
+@cli.command()
+@_source
+@_exits
+def dockerfile(**given: Unpack[parameters.Source]) -> int:
+    """Print the live Dockerfile.
+
+    That is the Dockerfile with its #dev-... directives carried out. PATH is the build context.
+    """
+    from livepush.commands.dockerfile import dockerfile as command
+    from livepush.commands.inputs import read_inputs
+
+    return command(read_inputs(given["path"], given["file"]))
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Only list it.")
+@_engine
+@_exits
+def clean(**given: Unpack[parameters.Clean]) -> int:
+    """Remove what livepush left on the engine.
+
+    That is every container and image that carries its labels. End every session on that engine
+    first: their stage containers are removed as well.
+    """
+    from livepush.commands import parameters
+    from livepush.commands.clean import clean as command
+
+    return command(parameters.connection(given), dry_run=given["dry_run"])

@@ -141,6 +141,11 @@ class _Connection:
         except _RefusedError as error:
             message = f"The engine could not {what}: {error}"
             raise EngineError(message, status=error.status) from error
+        except aiohttp.ClientSSLError as error:
+            raise EngineUnreachableError(
+                f"There is no safe connection to the engine at {self._address}: {error}",
+                hint="Check the TLS options, or DOCKER_TLS_VERIFY and DOCKER_CERT_PATH.",
+            ) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise EngineUnreachableError(
                 f"No engine answers at {self._address}.",

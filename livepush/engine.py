@@ -6,7 +6,8 @@ same contract tests. What holds for every verb:
 - A verb has been carried out when it returns, and not begun when it raises, except where its
   text says what it leaves behind.
 - It raises `EngineUnreachableError` when nothing answers, `EngineError` (with the HTTP status)
-  when the engine refuses or breaks off, and nothing foreign.
+  when the engine refuses or breaks off, `ContainerNotRunningError` when there is no such
+  container, and nothing foreign.
 - `container` is an id, or a name; paths inside containers are absolute, slash-separated text,
   with bytes that are not UTF-8 as surrogate escapes.
 - Cancelled, it stops waiting at once, unless its text says what it finishes first.
@@ -22,6 +23,9 @@ PathKind = Literal["file", "dir", "link", "other"]
 
 LABEL = "io.livepush"
 """The prefix of every label; `clean` finds what livepush made by it."""
+
+CREATED = f"{LABEL}.created"
+"""The label that `create` adds: other labels a container may have only because its image has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ class Engine(Protocol):
 
         With `start` it runs and does nothing until it is removed, so that commands can be
         executed in it; that needs `/bin/sh`. Without, it only holds files. Cancelled or failed,
-        no container is left behind.
+        no container is left behind; it returns only when that is so.
         """
 
     async def remove(self, container: str) -> None:
@@ -136,7 +140,10 @@ class Engine(Protocol):
         """
 
     async def stat(self, container: str, path: str) -> PathStat | None:
-        """What stands at `path`, not following a link at its end; None where nothing does."""
+        """What stands at `path`, not following a link at its end; None where nothing does.
+
+        The `target` of a link that leads in a circle is empty.
+        """
 
     async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
         """Extracts a tar stream at `/`: owners, modes and link targets as its entries say.
@@ -150,7 +157,8 @@ class Engine(Protocol):
         """The tar stream of `path`: its names begin with the last component of `path`.
 
         A link at the end of `path` is given as a link. Raises `FileNotFoundError` at the first
-        piece where nothing stands at `path`. Works on a container that is not running.
+        piece where nothing stands at `path`, and `EngineError` where its last component is not
+        UTF-8. Works on a container that is not running.
         """
 
     async def delete(
@@ -159,7 +167,8 @@ class Engine(Protocol):
         """Removes `paths` with all below them, then those of `directories` that are empty.
 
         `directories` come children first. What is not there is no error. Links are removed,
-        never followed at their end. Needs a running container.
+        never followed at their end. Needs a running container. Cancelled, it finishes. Failed,
+        as much is removed as can be.
         """
 
     async def run(
@@ -167,16 +176,21 @@ class Engine(Protocol):
     ) -> int:
         """Runs a command to its end and returns its exit status.
 
-        Its output goes to `output` as it comes. A command that cannot be started is no error: it
+        Its output goes to `output` as it comes. Its environment has HOME, as its user has it,
+        where `env` has none. A command that cannot be started is no error: it
         ends with 126 or 127 and says why in its output, as a shell does. When it returns, no
         process of the command is left in its session, also none that it put in the background.
         Cancelled, the command and its descendants get TERM and, after `grace` seconds, KILL; it
-        returns (raising the cancellation) only when they are gone.
+        returns (raising the cancellation) only when they are gone. The same where `output`
+        raises. Where the connection is lost the command is ended if the engine still answers.
         Raises `ContainerNotRunningError` when the container does not run.
         """
 
     async def owned(self) -> tuple[Owned, ...]:
-        """All that carries livepush's labels on this engine: containers first, then images."""
+        """All that livepush left on this engine, containers first, then images.
+
+        These are the containers that `create` made and the images with a session's label.
+        """
 
     async def aclose(self) -> None:
         """Gives up the connection; calling it twice is no error."""

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from livepush import replies, shell
 from livepush.engine import (
+    CREATED,
     LABEL,
     Command,
     ContainerInfo,
@@ -122,7 +123,7 @@ class ApiEngine(Engine):
     async def _create(self, image: str, labels: Mapping[str, str], start: bool) -> str:
         config = {
             "Image": image,
-            "Labels": dict(labels),
+            "Labels": {**labels, CREATED: "1"},
             "User": "0",
             "Entrypoint": list(shell.IDLE) if start else [],
             # An image without a command makes no container, not even one that is never started.
@@ -242,9 +243,10 @@ class ApiEngine(Engine):
         return await execution.run(grace)
 
     async def owned(self) -> tuple[Owned, ...]:
-        query = urlencode({"all": "1", "filters": json.dumps({"label": [f"{LABEL}.session"]})})
-        containers = await self._json("GET", f"containers/json?{query}", "list containers")
-        images = await self._json("GET", f"images/json?{query}", "list images")
+        made = urlencode({"all": "1", "filters": json.dumps({"label": [CREATED]})})
+        built = urlencode({"filters": json.dumps({"label": [f"{LABEL}.session"]})})
+        containers = await self._json("GET", f"containers/json?{made}", "list containers")
+        images = await self._json("GET", f"images/json?{built}", "list images")
         return (*replies.owned("container", containers), *replies.owned("image", images))
 
     async def _existing(self, container: str) -> ContainerInfo:

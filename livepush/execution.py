@@ -104,6 +104,7 @@ class Execution:
     async def _end(self, following: asyncio.Task[int], grace: float) -> None:
         if not self._supervised:
             await asyncio.wait({following})
+        if following.done() and following.exception() is None:
             return
         await asyncio.wait(
             {following, self._session}, timeout=_START, return_when=asyncio.FIRST_COMPLETED

@@ -41,6 +41,10 @@ class Folders:
             return path.removeprefix(self._prefix)
         return path if path in self._extra else None
 
+    def has_extra(self, names: Collection[str]) -> bool:
+        """Whether one of the `extra` files is among `names`."""
+        return any(self.name(path) in names for path in self._extra)
+
     def follows(self, path: str) -> bool:
         """Whether a directory at `path` is one to be registered."""
         return path.startswith(self._prefix) and not self._skips(path.removeprefix(self._prefix))
@@ -65,6 +69,14 @@ class Folders:
             todo.extend(filter(self.follows, (os.path.join(here, name) for name in below)))
         self.blind = blind
         return frozenset(found)
+
+
+def is_directory(path: str) -> bool:
+    """Whether a directory, and no link to one, is at `path`."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except VANISHED:
+        return False
 
 
 def _resolved(path: Path) -> str:

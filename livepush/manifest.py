@@ -70,7 +70,8 @@ def manifest(
     """
     writer = _Writer(copy, tree, destination, owner)
     for source in copy.sources:
-        for match in sorted(matches(tree, source)):
+        # As a builder walks them: `a/x` comes before `a!/x`, though not as text.
+        for match in sorted(matches(tree, source), key=lambda path: path.split("/")):
             writer.take(match)
     for name, content in copy.inline:
         writer.put(name, Entry("file", 0o644, size=len(content), content=content), "")

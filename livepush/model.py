@@ -131,7 +131,8 @@ class MakeDir:
 class Fixed:
     """A step that only a build can take; `reason` says why, as the end of "line N: TEXT …".
 
-    It is reached by a change below one of `sources` and, `is_command`, by every earlier step.
+    It is reached by a change below one of `sources` of the context or in one of the stages
+    `origins` and, `is_command`, by every earlier step.
     """
 
     line: int
@@ -139,6 +140,7 @@ class Fixed:
     reason: str
     sources: tuple[str, ...] = ()
     is_command: bool = False
+    origins: tuple[int, ...] = ()
 
 
 Step = Copy | Run | MakeDir | Fixed
@@ -178,12 +180,15 @@ class Graph:
         needed = {self.target.index}
         for stage in reversed(self.stages):
             if stage.index in needed:
-                needed.update(origin for origin in map(_stage_origin, stage.steps) if origin >= 0)
+                needed.update(*map(origins, stage.steps))
         return tuple(stage for stage in self.stages if stage.index in needed)
 
 
-def _stage_origin(step: Step) -> int:
-    return step.origin if isinstance(step, Copy) and isinstance(step.origin, int) else -1
+def origins(step: Step) -> tuple[int, ...]:
+    """The earlier stages that a step takes files from."""
+    if isinstance(step, Fixed):
+        return step.origins
+    return (step.origin,) if isinstance(step, Copy) and isinstance(step.origin, int) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ class Narrator:
             yield Line(f"{what}: no step takes it" if paths else "nothing to do", "dim")
             return
         self.activity = "copying files"
-        yield Line(what, "strong")
+        older = ", and what was owed" if paths - {*event.changed, *event.deleted} else ""
+        yield Line(what + older if event.changed or event.deleted else what, "strong")
         if self._verbose or self._subject.rehearsed:
             yield from (Line(f"  {visible(line)}") for line in event.plan)
 
@@ -235,8 +236,10 @@ def _joined(*parts: str) -> str:
 def _seconds(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+    return f"{minutes} min {rest} s"
 
 
 def _size(size: float) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
 from livepush.archive import Fetched, fetch
 from livepush.engine import Engine
-from livepush.manifest import MissingSource
+from livepush.manifest import MissingSource, matches
 from livepush.model import Entry
 from livepush.pattern import has_wildcard
-from livepush.tree import Tree
+from livepush.tree import Tree, clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +32,58 @@ class Bundle:
             part.close()
 
 
-async def fetch_sources(engine: Engine, container: str, sources: Iterable[str]) -> Bundle:
+async def fetch_sources(engine: Engine, container: str, sources: Sequence[str]) -> Bundle:
     """All that `sources`, relative to the container's root, may name.
 
-    Raises `MissingSource` for a source without a wildcard, or a directory before one, that is not
-    there, and `EngineError`. The bundle must be closed.
+    Raises `MissingSource` for a source without a wildcard, a directory before one, or the end of a
+    link that one finds, that is not there, and `EngineError`. The bundle must be closed.
     """
-    parts: list[Fetched] = []
-    links: list[tuple[str, Entry]] = []
+    fetching = _Fetching(engine, container)
     try:
         for source in sources:
-            path = _literal_part(source)
-            stat = await engine.stat(container, f"/{path}")
-            if stat is None:
-                raise MissingSource(source)
-            if stat.kind == "link":
-                links.append((path, Entry("link", 0o777, target=stat.target)))
-                path = stat.target.strip("/")
-            prefix = posixpath.dirname(path)
-            parts.append(await fetch(engine.get(container, f"/{path}"), prefix=prefix))
-    except FileNotFoundError:
-        _close(parts)
-        raise MissingSource(source) from None
+            await fetching.add(_literal_part(source))
+        for source in filter(has_wildcard, sources):
+            tree = fetching.tree()
+            for match in matches(tree, source):
+                if tree.resolve(match) is None:
+                    await fetching.add(match)
     except BaseException:
-        _close(parts)
+        fetching.close()
         raise
-    fetched = ((path, entry) for part in parts for path, entry in part.tree.walk())
-    return Bundle(Tree.of([*fetched, *links]), tuple(parts))
+    return Bundle(fetching.tree(), tuple(fetching.parts))
+
+
+class _Fetching:
+    """Archives of a container's files, and the links on the way to them."""
+
+    def __init__(self, engine: Engine, container: str) -> None:
+        self.parts: list[Fetched] = []
+        self._engine = engine
+        self._container = container
+        self._links: list[tuple[str, Entry]] = []
+
+    def tree(self) -> Tree:
+        files = ((path, entry) for part in self.parts for path, entry in part.tree.walk())
+        return Tree.of([*files, *self._links])
+
+    async def add(self, path: str) -> None:
+        """Fetches what `path` leads to. Raises `MissingSource`."""
+        stat = await self._engine.stat(self._container, f"/{path}")
+        if stat is None or (stat.kind == "link" and not stat.target):
+            raise MissingSource(path)
+        target = path
+        if stat.kind == "link":
+            self._links.append((path, Entry("link", 0o777, target=stat.target)))
+            target = stat.target.strip("/")
+        stream = self._engine.get(self._container, f"/{target}")
+        try:
+            self.parts.append(await fetch(stream, prefix=posixpath.dirname(target)))
+        except FileNotFoundError:
+            raise MissingSource(path) from None
+
+    def close(self) -> None:
+        for part in self.parts:
+            part.close()
 
 
 def _literal_part(source: str) -> str:
@@ -66,19 +91,17 @@ def _literal_part(source: str) -> str:
     return "/".join(itertools.takewhile(lambda part: not has_wildcard(part), parts))
 
 
-def _close(parts: Iterable[Fetched]) -> None:
-    for part in parts:
-        part.close()
-
-
 async def fetch_text(engine: Engine, container: str, path: str) -> str:
-    """A small text file of a container, empty where it has none."""
+    """A small text file of a container, links followed; empty where it has none."""
     try:
-        fetched = await fetch(engine.get(container, path), prefix=posixpath.dirname(path))
-    except FileNotFoundError:
+        bundle = await fetch_sources(engine, container, [clean(path)])
+    except MissingSource:
         return ""
     try:
-        with fetched.open_file(path.lstrip("/")) as file:
+        resolved = bundle.tree.resolve(clean(path))
+        if resolved is None:
+            return ""
+        with bundle.open_file(resolved) as file:
             return file.read().decode(errors="surrogateescape")
     finally:
-        fetched.close()
+        bundle.close()

@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step
+from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step, origins
 from livepush.pattern import Glob, compile_component, has_wildcard
 from livepush.tree import clean
 
@@ -194,8 +194,8 @@ class _Sources:
             if prefix in self._literal:
                 yield prefix
         # A directory that came or went as a whole concerns the sources below it.
-        yield from self._above.get(path, ()) if path else ()
-        parts = path.split("/")
+        yield from self._above.get(path, ())
+        parts = path.split("/") if path else []
         for source, components in self._globs:
             if all(glob.match(part) for glob, part in zip(components, parts, strict=False)):
                 yield source
@@ -274,9 +274,8 @@ def _verb(step: Step, *, reached: bool, begun: bool, replayed: bool) -> Verb | N
 
 
 def _upstream(step: Step, reasons: Mapping[int, frozenset[str]]) -> frozenset[str] | None:
-    if isinstance(step, Copy) and isinstance(step.origin, int):
-        return reasons.get(step.origin)
-    return None
+    found = [reasons[origin] for origin in origins(step) if origin in reasons]
+    return frozenset().union(*found) if found else None
 
 
 def _restarts(stage: Stage, actions: Iterable[Action]) -> bool:

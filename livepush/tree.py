@@ -29,9 +29,14 @@ class Tree:
 
     @classmethod
     def of(cls, entries: Iterable[tuple[str, Entry]]) -> Tree:
-        """A tree of `(path, entry)` pairs; missing parents become plain directories."""
+        """A tree of `(path, entry)` pairs; missing parents become plain directories.
+
+        The root is always there and plain, so a pair for it says nothing.
+        """
         children: dict[str, dict[str, Entry]] = {"": {}}
         for path, entry in entries:
+            if not path:
+                continue
             _ensure(children, posixpath.dirname(path))[posixpath.basename(path)] = entry
             if entry.kind == "dir":
                 children.setdefault(path, {})

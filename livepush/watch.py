@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
-import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -33,7 +31,7 @@ import anyio.to_thread
 import watchfiles
 
 from livepush.errors import InvalidArgumentError, LivepushError
-from livepush.folders import VANISHED, Folders
+from livepush.folders import VANISHED, Folders, is_directory
 
 Hints = frozenset[str]
 EVERYTHING: Hints = frozenset({""})
@@ -42,8 +40,8 @@ _STEP = 5  # ms; how often watchfiles looks for news, and how long it waits for 
 _DEBOUNCE = 50  # ms; how long it collects at most while they do not cease
 _LINGER = 0.1  # s; for how long a replaced registration still delivers; more than _DEBOUNCE
 _STALL = 1.0  # s; after such a pause the kernel's queue may have overflowed
-_BURST = 1000  # so it may with that many changes at once
-_CALM = 0.25  # s; how long after a burst the doubt is raised
+_BURST = 1000  # so it may with that many changes in a row
+_CALM = 0.25  # s; when no change for so long ends the row
 _PAUSE = (0.02, 1.0)  # s; between two registrations at least and at most
 _ATTEMPTS = 10  # to register a tree that is being taken down
 
@@ -58,10 +56,12 @@ class Watcher:
 
     `extra` are single files to follow wherever they are; one outside of `root` is hinted at by
     its absolute path, with the links in front of its last component resolved. `skips` tells which
-    directories (relative paths) hold nothing of interest. Everything is hinted at `interval`
-    seconds after the consumer has come back from doing so; after `poll_interval` seconds and for
-    no other reason with `polling`, and after these, too, while the name of a directory is not
-    UTF-8, which watchfiles cannot follow.
+    directories (relative paths) hold nothing of interest; it is asked anew once the consumer has
+    dealt with a change of one of the `extra`, or with everything.
+
+    Everything is hinted at `interval` seconds after the consumer has last dealt with that; with
+    `polling`, after `poll_interval` seconds and for no other reason; and after these, too, while
+    the name of a directory is not UTF-8, which watchfiles cannot follow.
 
     Entering and iterating raise `LivepushError` where the operating system refuses to watch.
     Leaving takes less than a second and leaves no thread, and may be cancelled.
@@ -82,6 +82,7 @@ class Watcher:
         self._interval = interval
         self._poll_interval = poll_interval
         self._due: float | None = None
+        self._reconsider = False
         self._hints: set[str] = set()
         self._news = asyncio.Event()
         self._new: set[str] = set()
@@ -89,6 +90,7 @@ class Watcher:
         self._registered: frozenset[str] = frozenset()
         self._identity: tuple[int, int] | None = None
         self._registrations: list[_Registration] = []
+        self._lately = 0
         self._calm: asyncio.TimerHandle | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -137,6 +139,8 @@ class Watcher:
 
     async def __anext__(self) -> Hints:
         now = time.monotonic()
+        if self._reconsider:
+            self._wanted.set()
         if self._due is None:
             often = self._polling or self._folders.blind
             self._due = now + (self._poll_interval if often else self._interval)
@@ -149,32 +153,37 @@ class Watcher:
         hints = frozenset(self._hints)
         self._hints.clear()
         self._news.clear()
-        if "" not in hints and time.monotonic() < self._due:
+        everything = "" in hints or time.monotonic() >= self._due
+        self._reconsider = everything or self._folders.has_extra(hints)
+        if not everything:
             return hints
         self._due = None
-        if self._keeper is not None and self._folders.identity() != self._identity:
-            self._wanted.set()
         return EVERYTHING
 
     async def _keep(self) -> None:
-        """Register anew whenever that is wanted, for half of the time at most."""
+        """Register anew whenever there is something new, for half of the time at most."""
         while True:
-            # What was created while its parent was being registered may not have been reported.
-            if await anyio.to_thread.run_sync(self._folders.walk) - self._registered:
-                self._wanted.set()
-            await self._wanted.wait()
+            self._wanted.clear()
             began = time.monotonic()
+            if not (self._new or await self._differs()):
+                await self._wanted.wait()
+                continue
             if self._folders.identity() is not None:
                 await self._renew()
             least, most = _PAUSE
             await anyio.sleep(min(max(least, time.monotonic() - began), most))
+
+    async def _differs(self) -> bool:
+        """Whether a directory is not registered: its creation need not have been reported."""
+        if self._folders.identity() != self._identity:
+            return True
+        return bool(await anyio.to_thread.run_sync(self._folders.walk) - self._registered)
 
     async def _renew(self) -> Exception | None:
         """Register every directory that there is, then hint at those that are new.
 
         Returns what was wrong when a directory went in the meantime: it is to be done again.
         """
-        self._wanted.clear()
         new, self._new = self._new, set()
         identity = self._folders.identity()
         if identity != self._identity:
@@ -184,10 +193,10 @@ class Watcher:
         if error is not None and not isinstance(error, VANISHED) and self._registrations:
             # The limit may have room for one registration, but not for two.
             await self._release()
+            self._registered = frozenset()
             error = await self._register(directories)
         if isinstance(error, VANISHED):
             self._new |= new
-            self._wanted.set()
             return error
         if error is not None:
             raise _refused(self._folders.root, error) from error
@@ -227,20 +236,23 @@ class Watcher:
         if new:
             self._new |= new
             self._wanted.set()
-        if len(paths) >= _BURST:
-            self._doubt(_CALM)
+        self._lately += len(paths)
+        if self._calm is not None:
+            self._calm.cancel()
+        self._calm = asyncio.get_running_loop().call_later(_CALM, self._calm_down)
 
     def _lose(self) -> None:
         """Register again and hint at everything: a registration died."""
         self._new.add(self._folders.root)
         self._wanted.set()
 
-    def _doubt(self, calm: float = 0.0) -> None:
-        """Hint at everything once there was no further doubt for `calm` seconds."""
-        if self._calm is not None:
-            self._calm.cancel()
-        loop = asyncio.get_running_loop()
-        self._calm = loop.call_later(calm, self._hint, [self._folders.root])
+    def _calm_down(self) -> None:
+        if self._lately >= _BURST:
+            self._doubt()
+        self._lately = 0
+
+    def _doubt(self) -> None:
+        self._hint([self._folders.root])
 
     def _hint(self, paths: Iterable[str]) -> None:
         self._hints.update(name for path in paths if (name := self._folders.name(path)) is not None)
@@ -309,7 +321,7 @@ class _Registration:
                 ignore_permission_denied=False,
             ):
                 paths = {path for _, path in changes}
-                self._tell(self._receive, paths, set(filter(_is_directory, paths)))
+                self._tell(self._receive, paths, set(filter(is_directory, paths)))
         except (OSError, RuntimeError) as error:
             self._tell(self._fail, error)
         finally:
@@ -325,13 +337,6 @@ class _Registration:
         else:
             self.error = error
         self.settled.set()
-
-
-def _is_directory(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except VANISHED:
-        return False
 
 
 def _refused(root: str, error: Exception) -> LivepushError:

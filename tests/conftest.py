@@ -6,9 +6,11 @@ import contextlib
 import io
 import tarfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+import aiodocker
 import pytest
+from aiodocker.types import JSONValue
 
 from livepush.docker import DockerEngine
 from livepush.engine import LABEL, Engine, ImageConfig
@@ -16,6 +18,7 @@ from livepush.testing import FakeEngine, FakeImage, Files
 
 BUSYBOX = "livepush-base/busybox:12"
 DEBIAN = "livepush-base/debian:12"
+Start = Callable[..., Awaitable[str]]
 _PATH = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",)
 
 
@@ -60,6 +63,49 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """Every engine that keeps the contract."""
     engine: Engine = request.getfixturevalue(f"{request.param}_engine")
     return engine
+
+
+@pytest.fixture
+async def container(engine: Engine, labels: dict[str, str]) -> str:
+    """A running container of livepush's own."""
+    return await engine.create(BUSYBOX, labels=labels, start=True)
+
+
+@pytest.fixture
+async def stopped(engine: Engine, labels: dict[str, str]) -> str:
+    """A container that was never started."""
+    return await engine.create(BUSYBOX, labels=labels, start=False)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiodocker.Docker]:
+    """A client as an embedder has it."""
+    async with aiodocker.Docker() as docker:
+        yield docker
+
+
+@pytest.fixture
+async def start(client: aiodocker.Docker, docker_engine: DockerEngine) -> AsyncIterator[Start]:
+    """Starts a container as a user does, not as livepush does; gives its id."""
+    ids = []
+
+    async def started(*command: str, image: str = BUSYBOX, **more: JSONValue) -> str:
+        container = await client.containers.create({"Image": image, "Cmd": [*command], **more})
+        ids.append(container.id)
+        await container.start()
+        return str(container.id)
+
+    yield started
+    for container in ids:
+        await docker_engine.remove(container)
+
+
+@pytest.fixture(params=[BUSYBOX, DEBIAN])
+async def real_container(
+    request: pytest.FixtureRequest, docker_engine: DockerEngine, labels: dict[str, str]
+) -> str:
+    """A container of livepush's own, once with busybox and once with dash and coreutils."""
+    return await docker_engine.create(request.param, labels=labels, start=True)
 
 
 def _busybox() -> Files:

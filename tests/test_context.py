@@ -167,10 +167,10 @@ def test_what_vanishes_during_a_scan_is_absent(
 
     def swap(path: str, *args: int) -> int:
         if path == str(tmp_path / "a"):
-            shutil.rmtree(path)
+            os.rename(path, tmp_path / "b/moved")
         if path == str(tmp_path / "b"):
-            shutil.rmtree(path)
-            Path(path).symlink_to("/")
+            os.rename(path, tmp_path.with_name("elsewhere"))
+            os.symlink("/", path)
         return real_open(path, *args)
 
     context = Context.open(tmp_path)
@@ -382,18 +382,22 @@ EDIT = st.tuples(st.sampled_from(sorted(EDITS)), PATHS, PATHS)
 RULES = st.sampled_from(["", "a\n", "a\n!a/b\n", "*\n!**/c\n", "**/b\n!a/b/c\n", "*\n!a\na/b\n"])
 
 
+def context_path(root: Path, path: Path) -> str:
+    return "" if path == root else str(path.relative_to(root))
+
+
 def edit(root: Path, wanted: Edit) -> Iterator[str]:
-    """Make an edit as far as it can be made; yields the paths that it touches, without links."""
+    """Make an edit as far as it can be made; yields the paths that it touches, links resolved."""
     verb, *names = wanted
-    one, other = ((root / name).parent.resolve() / Path(name).name for name in names)
+    one, other = (Path(os.path.realpath((root / name).parent), Path(name).name) for name in names)
     try:
         EDITS[verb](one, other)
     except (OSError, RuntimeError):
         return
     finally:
-        for path in (one, other, one.resolve() if verb in ("write", "chmod", "nest") else one):
+        for path in (one, other, Path(os.path.realpath(one))):
             if path.is_relative_to(root):
-                yield str(path.relative_to(root))
+                yield context_path(root, path)
 
 
 def differences(old: Tree, new: Tree) -> Changes:

@@ -42,15 +42,17 @@ OURS: Mapping[tuple[str, str], str] = {
     ("plan-glob-comment-neg", "z"): NOTHING,
     # The target does not copy from the stage, so a build leaves it out.
     ("plan-same-file-two-stages", "f"): "1 copy f g; 1 run r; restart",
-    ("plan-run-exec-form", "a"): "0 copy a .; 0 run [\"sh\",\"-c\",\"echo a b\"]; restart",
+    ("plan-run-exec-form", "a"): '0 copy a .; 0 run ["sh","-c","echo a b"]; restart',
 }
 
 
-@pytest.mark.parametrize(("group", "case"), CASES, ids=lambda x: x.get("id") or ",".join(x["changed"]))
+@pytest.mark.parametrize(
+    ("group", "case"), CASES, ids=lambda x: x.get("id") or ",".join(x["changed"])
+)
 def test_vector(group: Mapping[str, Any], case: Mapping[str, Any]) -> None:
     dockerfile = Dockerfile(group["dockerfile"])
     plan = dockerfile.plan(case["changed"], [])
     ours = OURS.get((group["id"], ",".join(case["changed"])))
     if ours is not None:
         assert summary(plan) != npm_summary(case["npm"])
-    print(summary(plan), npm_summary(case['npm']))
+    print(summary(plan), npm_summary(case["npm"]))

@@ -32,9 +32,11 @@ def exit_code(error: LivepushError) -> int:
 
 def sentence(error: LivepushError, dockerfile: str) -> str:
     """The error for people; its line, where it has one, is of `dockerfile`."""
-    located = isinstance(error, DockerfileParseError | UnsupportedError)
-    place = f"{dockerfile}:{error.line}: " if located else ""
-    return "\n".join(map(_shown, filter(None, (place + error.message, error.hint))))
+    place = ""
+    if isinstance(error, DockerfileParseError | UnsupportedError):
+        place = f"{dockerfile}:{error.line}: "
+    said = f"{place}{error.message}"
+    return _shown(f"{said}\n{error.hint}" if error.hint else said)
 
 
 def warning(found: Warning_, dockerfile: str) -> str:

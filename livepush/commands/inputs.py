@@ -1,4 +1,4 @@
-"""What a command is about: a Dockerfile, its build context, and the values that a build is given."""
+"""What a command is about: a Dockerfile, its build context, and what a build would be given."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def read_inputs(
 
 def given(build_args: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
     """`K=V` as it is; `K` has the environment's value, and is not given where it has none."""
-    split = [(name, equals, value) for name, equals, value in (a.partition("=") for a in build_args)]
+    split = [
+        (name, equals, value) for name, equals, value in (a.partition("=") for a in build_args)
+    ]
     return {
         name: value if equals else environ[name]
         for name, equals, value in split

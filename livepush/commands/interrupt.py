@@ -28,9 +28,7 @@ def run(work: Callable[[], Awaitable[int]], *, stopping: Callable[[], None]) -> 
         raise _cause(group) from None
 
 
-async def _until_signalled(
-    work: Callable[[], Awaitable[int]], stopping: Callable[[], None]
-) -> int:
+async def _until_signalled(work: Callable[[], Awaitable[int]], stopping: Callable[[], None]) -> int:
     loop = asyncio.get_running_loop()
     with anyio.CancelScope() as scope:
 

@@ -23,7 +23,9 @@ def plan(inputs: Inputs, *, changed: Sequence[str], deleted: Sequence[str]) -> i
     print(*map(visible, planned.lines()), sep="\n", flush=True)
     sys.stdout.flush()
     for action in planned.actions:
-        step = graph.stages[action.stage].steps[action.position] if action.verb == "refuse" else None
+        step = (
+            graph.stages[action.stage].steps[action.position] if action.verb == "refuse" else None
+        )
         if isinstance(step, Fixed):
             reason = f"{inputs.shown}:{step.line}: {step.text} {step.reason}"
             tell(f"livepush: {visible(reason)}; rebuild the image")

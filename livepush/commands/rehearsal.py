@@ -34,9 +34,7 @@ class Rehearsal:
 
     async def reread(self, hints: Collection[str]) -> Changes:
         """As `Livepush.reread`."""
-        self._tree, changes = await anyio.to_thread.run_sync(
-            self.context.rescan, self._tree, hints
-        )
+        self._tree, changes = await anyio.to_thread.run_sync(self.context.rescan, self._tree, hints)
         return changes
 
     async def reopen(self) -> Changes:

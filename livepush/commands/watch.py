@@ -23,7 +23,7 @@ def watch(inputs: Inputs, options: Options, *, trigger: Trigger, debounce: float
 
     `debounce` is in seconds. Returns 0. Raises `LivepushError` where no session can be opened.
     """
-    if trigger == "manual" and inputs.shown == "standard input":
+    if trigger == "manual" and inputs.place == STDIN:
         raise InvalidArgumentError(
             "standard input holds the Dockerfile, and so cannot demand pushes",
             hint=f"Give the Dockerfile as a file, not as -f {STDIN}, or choose another --trigger.",

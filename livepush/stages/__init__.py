@@ -23,6 +23,8 @@ from livepush.stages import add, arg, copy, env, run, shell, user, workdir
 from livepush.words import expand, split
 
 SCRATCH = "scratch"
+# What BuildKit gives to every step, `COPY` included, of a stage whose image has none.
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _MODULES: Mapping[str, ModuleType] = {
     "ADD": add,
@@ -128,11 +130,11 @@ def _triggers(
 
 def _image_scope(start: Scope, image: ImageConfig | None) -> Scope:
     if image is None:
-        return start
+        return replace(start, env={"PATH": _DEFAULT_PATH})
     pairs = (variable.partition("=") for variable in image.env)
     return replace(
         start,
-        env={name: value for name, _, value in pairs},
+        env={"PATH": _DEFAULT_PATH, **{name: value for name, _, value in pairs}},
         workdir=image.workdir or "/",
         user=image.user,
         shell=image.shell or start.shell,

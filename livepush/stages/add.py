@@ -11,19 +11,20 @@ from livepush.model import Copy, Fixed, Instruction, Scope
 from livepush.stages import copy
 
 _REMOTE = re.compile(r"(?i)(https?|ftp|git|ssh)://|git@")
+_DOWNLOADS = "downloads its source, which only a build can do"
 _ONLY_BUILT = {
-    "checksum": "downloads its source, which only a build can do",
+    "checksum": _DOWNLOADS,
     "keep-git-dir": "clones its source, which only a build can do",
     "unpack": "uses --unpack, which is not replayed live",
 }
 
 
 def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, Copy | Fixed]:
-    words = copy.operands(instruction, scope)
+    sources = copy.operands(instruction, scope).sources
+    local = tuple(source for source in sources if not _REMOTE.match(source))
     for flag in instruction.flags:
         if flag.name in _ONLY_BUILT:
-            return scope, copy.refused(instruction, words, _ONLY_BUILT[flag.name])
-    if any(_REMOTE.match(source) for source in words.sources):
-        reason = "downloads its source, which only a build can do"
-        return scope, Fixed(instruction.line, str(instruction), reason)
+            return scope, copy.refused(instruction, scope, local, _ONLY_BUILT[flag.name])
+    if local != sources:
+        return scope, copy.refused(instruction, scope, local, _DOWNLOADS)
     return copy.apply(instruction, scope)

@@ -6,13 +6,13 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from livepush.words import json_form
 from livepush.errors import DockerfileParseError
 from livepush.model import Copy, Fixed, Heredoc, Instruction, Scope
 from livepush.pattern import has_wildcard
 from livepush.stages.path import absolute, is_directory_form
+from livepush.stages.reference import origin
 from livepush.tree import clean
-from livepush.words import expand, split
+from livepush.words import expand, json_form, split
 
 _HEREDOC = re.compile(r"<<-?(['\"]?)(\w+)\1")
 _OCTAL = re.compile(r"[0-7]{1,4}")
@@ -34,15 +34,21 @@ def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, Copy | Fixed]:
     words = operands(instruction, scope)
     refusal = _refusal(instruction)
     if refusal:
-        return scope, refused(instruction, words, refusal)
+        return scope, refused(instruction, scope, words.sources, refusal)
     return scope, _step(instruction, scope, words)
 
 
-def refused(instruction: Instruction, words: Operands, reason: str) -> Fixed:
+def refused(instruction: Instruction, scope: Scope, sources: tuple[str, ...], reason: str) -> Fixed:
     """The step as one that only a build can take, reached through what its sources may match."""
-    local = instruction.flag("from") is None
-    sources = tuple({_literal_prefix(source) for source in words.sources}) if local else ()
-    return Fixed(instruction.line, str(instruction), reason, sources)
+    stage = origin(instruction.flag("from"), scope)
+    local = tuple(dict.fromkeys(map(_literal_prefix, sources))) if stage is None else ()
+    return Fixed(
+        instruction.line,
+        str(instruction),
+        reason,
+        sources=local,
+        origins=(stage,) if isinstance(stage, int) else (),
+    )
 
 
 def operands(instruction: Instruction, scope: Scope) -> Operands:
@@ -74,14 +80,14 @@ def _literal_prefix(source: str) -> str:
 
 def _step(instruction: Instruction, scope: Scope, words: Operands) -> Copy:
     chmod = instruction.flag("chmod") or ""
-    names = {heredoc.name: heredoc.body.encode() for heredoc in instruction.heredocs}
+    names = {h.name: h.body.encode(errors="surrogateescape") for h in instruction.heredocs}
     return Copy(
         line=instruction.line,
         text=str(instruction),
         sources=tuple(clean(s) for s in words.sources if _heredoc_name(s) not in names),
         dest=absolute(scope.workdir, words.dest),
         dest_is_dir=is_directory_form(words.dest),
-        origin=_origin(instruction.flag("from"), scope),
+        origin=origin(instruction.flag("from"), scope),
         chown=expand(instruction.flag("chown") or "", scope.env, scope.escape),
         # Both builders ignore what is not octal, without a word.
         chmod=int(chmod, 8) if _OCTAL.fullmatch(chmod) else None,
@@ -97,12 +103,3 @@ def _heredoc_name(word: str) -> str | None:
 
 def _is_literal(heredoc: Heredoc) -> bool:
     return not heredoc.expand or not re.search(r"[$\\]", heredoc.body)
-
-
-def _origin(reference: str | None, scope: Scope) -> int | str | None:
-    """The stage or image of `--from`; names are compared as Docker does, without their case."""
-    if not reference:
-        return None
-    if reference.isdigit() and int(reference) in scope.stages.values():
-        return int(reference)
-    return scope.stages.get(reference.lower(), reference)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from livepush.words import json_form
 from livepush.model import Fixed, Heredoc, Instruction, Run, Scope
-
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from livepush.stages.reference import origin
+from livepush.tree import clean
+from livepush.words import expand, json_form
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 _ONLY_HEREDOC = re.compile(r"<<-?(['\"]?)\w+\1\s*")
@@ -18,7 +18,9 @@ _HARMLESS = {("network", "default"), ("security", "sandbox")}
 def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, Run | Fixed]:
     refusal = _refusal(instruction)
     if refusal:
-        return scope, Fixed(instruction.line, str(instruction), refusal, is_command=True)
+        sources, origins = _mounted(instruction, scope)
+        text = str(instruction)
+        return scope, Fixed(instruction.line, text, refusal, sources, True, origins)
     command = _with_bodies(instruction)
     argv = json_form(instruction.operands) if not instruction.heredocs else None
     return scope, Run(
@@ -39,6 +41,23 @@ def _refusal(instruction: Instruction) -> str:
     if _is_script(instruction) and instruction.heredocs[0].body.startswith("#!"):
         return "is a script with an interpreter of its own, which only a build can start"
     return ""
+
+
+def _mounted(instruction: Instruction, scope: Scope) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """What the mounts show to the command: paths of the build context, and stages."""
+    sources: list[str] = []
+    stages: list[int] = []
+    for flag in instruction.flags:
+        if flag.name != "mount":
+            continue
+        mount = dict(part.partition("=")[::2] for part in (flag.value or "").split(","))
+        stage = origin(mount.get("from"), scope)
+        if isinstance(stage, int):
+            stages.append(stage)
+        elif stage is None and mount.get("type", "bind") == "bind":
+            path = mount.get("source") or mount.get("src") or ""
+            sources.append(clean(expand(path, scope.env, scope.escape)))
+    return tuple(sources), tuple(stages)
 
 
 def _is_script(instruction: Instruction) -> bool:
@@ -63,4 +82,4 @@ def _environment(scope: Scope) -> dict[str, str]:
         if name.upper() in _PROXIES
         for spelling in (name.upper(), name.lower())
     }
-    return {"PATH": DEFAULT_PATH, **proxies, **scope.env}
+    return {**proxies, **scope.env}

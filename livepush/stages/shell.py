@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from livepush.words import json_form
 from livepush.errors import DockerfileParseError
 from livepush.model import Instruction, Scope
+from livepush.words import json_form
 
 
 def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, None]:

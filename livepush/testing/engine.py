@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from livepush.engine import (
+    CREATED,
     LABEL,
     Command,
     ContainerInfo,
@@ -159,7 +160,7 @@ class FakeEngine(Engine):
 
     async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:
         self._called("create", image, dict(labels))
-        return self.add_container(image, labels=labels, running=start)
+        return self.add_container(image, labels={**labels, CREATED: "1"}, running=start)
 
     async def remove(self, container: str) -> None:
         self._called("remove", container)
@@ -223,13 +224,17 @@ class FakeEngine(Engine):
 
     async def owned(self) -> tuple[Owned, ...]:
         self._called("owned")
-        containers = [(c.info.id, "container", c.labels) for c in self._containers.values()]
-        images = [(i.config.id, "image", i.labels) for i in self._images.values()]
-        return tuple(
-            Owned(identity, "container" if kind == "container" else "image", _ours(labels))
-            for identity, kind, labels in [*containers, *images]
-            if f"{LABEL}.session" in labels
+        containers = (
+            Owned(container.info.id, "container", _ours(container.labels))
+            for container in self._containers.values()
+            if CREATED in container.labels
         )
+        images = (
+            Owned(image.config.id, "image", _ours(image.labels))
+            for image in self._images.values()
+            if f"{LABEL}.session" in image.labels
+        )
+        return (*containers, *images)
 
     async def aclose(self) -> None:
         self._called("aclose")

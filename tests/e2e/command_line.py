@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,17 @@ WireEvent = dict[str, Any]
 Condition = Callable[[Sequence[WireEvent]], bool]
 
 
-def livepush(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs the command to its end."""
-    command = [LIVEPUSH, *arguments]
+def livepush(
+    *arguments: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command to its end, with `environ` over the environment."""
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=WITHIN, check=False, **options
+        [LIVEPUSH, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+        env={**os.environ, **(environ or {})},
     )
 
 
@@ -46,7 +53,7 @@ class Watch:
                     self.events.append(json.loads(line))
         except (AssertionError, TimeoutError) as error:
             told = "\n".join(map(str, self.events[since:]))
-            raise AssertionError(f"{error}\n{told}\n{self._said.read_text()}") from error
+            raise AssertionError(f"{error}\n{told}\n{self.said}") from error
         return self.events[since:]
 
     async def until_event(self, name: str, since: int = 0) -> WireEvent:
@@ -56,6 +63,11 @@ class Watch:
             for event in await self.until(lambda told: name in names(told), since)
             if event["event"] == name
         )
+
+    @property
+    def said(self) -> str:
+        """What it has said to people, on standard error."""
+        return self._said.read_text()
 
     async def stop(self) -> int:
         """Ctrl-C, and the exit status; nothing may have gone to standard output but events."""
@@ -82,7 +94,7 @@ async def watching(said: Path, *arguments: str) -> AsyncIterator[Watch]:
     finally:
         if process.returncode is None:
             await watch.stop()
-    assert "Traceback" not in said.read_text()
+    assert "Traceback" not in watch.said
 
 
 def names(events: Collection[WireEvent]) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tests.e2e.trees import Tree, exported
 
 LABEL = "io.livepush.test"
+_WITHIN = 30.0  # seconds until what does not come true is a failure
 
 
 class DockerError(AssertionError):
@@ -95,18 +95,27 @@ def left_of(container: str) -> list[str]:
     return containers + docker("images", "--all", "--quiet", "--filter", label).split()
 
 
-async def answers(container: str, question: Iterable[str], wanted: str, within: float = 30) -> None:
+async def answers(container: str, question: Sequence[str], wanted: str) -> None:
     """Waits until the command, run in the container, prints what contains `wanted`."""
-    deadline = time.monotonic() + within
-    while True:
-        asking = await asyncio.create_subprocess_exec(
-            *("docker", "exec", container, *question),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said = (await asking.communicate())[0].decode()
-        if asking.returncode == 0 and wanted in said:
-            return
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{container} says {said!r}, not {wanted!r}")
-        await asyncio.sleep(0.05)
+    said = ""
+
+    def answered() -> bool:
+        nonlocal said
+        try:
+            said = docker("exec", container, *question)
+        except DockerError as error:
+            said = str(error)
+            return False
+        return wanted in said
+
+    try:
+        await until(answered)
+    except TimeoutError as error:
+        raise AssertionError(f"{container} says {said!r}, not {wanted!r}") from error
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what no event tells. Raises `TimeoutError` where it does not come true."""
+    async with asyncio.timeout(_WITHIN):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0.02)

@@ -12,8 +12,9 @@ import tarfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 
-_ENGINES_OWN = ("/dev", "/proc", "/sys", "/.dockerenv") + tuple(
-    f"/etc/{name}" for name in ("hosts", "hostname", "resolv.conf", "mtab")
+_ENGINES_OWN = (
+    *("/dev", "/proc", "/sys", "/.dockerenv"),
+    *("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab"),
 )
 _KINDS = {
     tarfile.REGTYPE: "file",

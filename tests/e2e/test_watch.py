@@ -1,0 +1,208 @@
+"""`livepush watch` where commands fail or are overtaken, or where only a build can follow."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cases import save
+from tests.e2e.command_line import Watch, failed, landed, names, watching
+from tests.e2e.docker_cli import Bench, docker, left_of, started_at, until
+
+pytestmark = pytest.mark.e2e
+
+BUSYBOX = "livepush-base/busybox:12"
+IDLE = "CMD trap exit TERM; while :; do sleep 1 & wait; done\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A Dockerfile in its context, and a container that was built from it and runs."""
+
+    context: Path
+    container: str
+    said: Path
+
+    def save(self, path: str, content: str) -> None:
+        save(self.context / path, content)
+
+    def watched(self) -> AbstractAsyncContextManager[Watch]:
+        return watching(self.said, "--container", self.container, str(self.context))
+
+    def holds(self, path: str) -> str:
+        return docker("exec", self.container, "cat", path)
+
+
+def project(bench: Bench, tmp_path: Path, dockerfile: str, **files: str) -> Project:
+    context = tmp_path / "context"
+    context.mkdir()
+    for name, content in {"Dockerfile": dockerfile, **files}.items():
+        save(context / name, content)
+    stages = [line.split()[-1] for line in dockerfile.splitlines() if " AS " in line]
+    image = bench.build(context, context / "Dockerfile", stages=stages)
+    return Project(context, bench.start(image), tmp_path / "stderr")
+
+
+async def test_a_failing_build_stage_leaves_the_application_as_it_was(
+    bench: Bench, tmp_path: Path
+) -> None:
+    app = project(
+        bench,
+        tmp_path,
+        f"FROM {BUSYBOX} AS build\n"
+        "COPY source /source\n"
+        'RUN test "$(cat /source)" != broken && cp /source /result\n'
+        f"FROM {BUSYBOX}\n"
+        "COPY --from=build /result /result\n"
+        "COPY other /other\n" + IDLE,
+        source="first",
+        other="first",
+    )
+    started = started_at(app.container)
+    async with app.watched() as watch:
+        seen = len(watch.events)
+        app.save("source", "broken")
+        events = await watch.until(failed("source"), seen)
+        assert names(events) == [
+            *("livepushStart", "filesSynced", "commandExecute", "commandReturn", "livepushEnd")
+        ]
+        assert events[3]["returnCode"] == 1
+        # The stage still fails, so a build would not get as far as this file either.
+        seen = len(watch.events)
+        app.save("other", "second")
+        events = await watch.until(failed("other"), seen)
+        assert "commandExecute" in names(events)
+        assert events[-1]["owed"] == ["other", "source"]
+        assert (app.holds("/result"), app.holds("/other")) == ("first", "first")
+        assert started_at(app.container) == started
+
+        seen = len(watch.events)
+        app.save("source", "mended")
+        await watch.until(landed({"source"}), seen)
+        assert (app.holds("/result"), app.holds("/other")) == ("mended", "second")
+        assert started_at(app.container) != started
+        assert await watch.stop() == 0
+    assert left_of(app.container) == []
+
+
+async def test_a_newer_save_ends_the_command_that_it_overtakes_and_both_land(
+    bench: Bench, tmp_path: Path
+) -> None:
+    app = project(
+        bench,
+        tmp_path,
+        f"FROM {BUSYBOX}\n"
+        "COPY first /first\n"
+        "COPY second /second\n"
+        "RUN if test -e /pause; then sleep 1000; fi; cat /first /second > /both\n" + IDLE,
+        first="a",
+        second="b",
+    )
+    docker("exec", app.container, "touch", "/pause")
+    async with app.watched() as watch:
+        seen = len(watch.events)
+        app.save("second", "B")
+        await watch.until_event("commandExecute", seen)
+        await until(lambda: "sleep 1000" in docker("top", app.container))
+        docker("exec", app.container, "rm", "/pause")
+        app.save("first", "A")
+        events = await watch.until(landed({"first", "second"}), seen)
+        assert "sleep 1000" not in docker("top", app.container)
+        assert app.holds("/both") == "AB"
+        told = [each for each in names(events) if each != "filesSynced"]
+        assert told == [
+            *("livepushStart", "commandExecute", "cancel", "livepushEnd"),
+            *("livepushStart", "commandExecute", "commandReturn", "containerRestart"),
+            "livepushEnd",
+        ]
+        assert [e["owed"] for e in events if e["event"] == "livepushEnd"] == [
+            ["first", "second"],
+            [],
+        ]
+
+
+async def test_a_save_that_concerns_later_steps_only_does_not_end_a_command(
+    bench: Bench, tmp_path: Path
+) -> None:
+    app = project(
+        bench,
+        tmp_path,
+        f"FROM {BUSYBOX}\n"
+        "COPY gate /gate\n"
+        'RUN until test -e "$(cat /gate)"; do sleep 0.1; done; echo run >> /runs\n'
+        "COPY late /late\n" + IDLE,
+        gate="/bin/sh",
+        late="first",
+    )
+    dockerfile = (app.context / "Dockerfile").read_text()
+    async with app.watched() as watch:
+        seen = len(watch.events)
+        app.save("gate", "/tmp/open")
+        await watch.until_event("commandExecute", seen)
+        app.save("late", "second")
+        # A Dockerfile that no builder takes is told at once, and once it is told a second time
+        # what was saved before the first time has been noted.
+        for nonsense in ("NONSENSE\n", "FROM\n"):
+            noted = len(watch.events)
+            app.save("Dockerfile", nonsense)
+            assert "Dockerfile:1" in (await watch.until_event("error", noted))["message"]
+        app.save("Dockerfile", dockerfile)
+        assert "livepushEnd" not in names(watch.events[seen:])
+        docker("exec", app.container, "touch", "/tmp/open")
+        events = await watch.until(landed({"gate", "late"}), seen)
+        assert "cancel" not in names(events)
+        assert names(events).count("commandExecute") == 1
+        assert (app.holds("/runs"), app.holds("/late")) == ("run\nrun", "second")
+
+
+async def test_what_only_a_build_can_take_is_said_and_holds_up_nothing_else(
+    bench: Bench, tmp_path: Path
+) -> None:
+    app = project(
+        bench,
+        tmp_path,
+        f"FROM {BUSYBOX}\nCOPY note /note\nADD bundle.tar /bundle/\n" + IDLE,
+        **{"note": "first", "bundle.tar": _archive("first")},
+    )
+    async with app.watched() as watch:
+        seen = len(watch.events)
+        app.save("bundle.tar", _archive("second"))
+        needed = await watch.until_event("rebuildNeeded", seen)
+        assert needed["line"] == 3
+        await watch.until(failed("bundle.tar"), seen)
+
+        seen = len(watch.events)
+        app.save("note", "second")
+        events = await watch.until(lambda told: "livepushEnd" in names(told), seen)
+        assert events[-1]["owed"] == ["bundle.tar"]
+        assert app.holds("/note") == "second"
+        assert app.holds("/bundle/member") == "first"
+
+
+async def test_another_dockerfile_asks_for_a_rebuild_and_the_session_goes_on(
+    bench: Bench, tmp_path: Path
+) -> None:
+    app = project(bench, tmp_path, f"FROM {BUSYBOX}\nCOPY note /note\n" + IDLE, note="first")
+    async with app.watched() as watch:
+        seen = len(watch.events)
+        app.save("Dockerfile", f"FROM {BUSYBOX}\nCOPY note /elsewhere\n" + IDLE)
+        assert (await watch.until_event("rebuildNeeded", seen))["line"] == 2
+        seen = len(watch.events)
+        app.save("note", "second")
+        await watch.until(landed({"note"}), seen)
+        assert app.holds("/note") == "second"
+
+
+def _archive(content: str) -> str:
+    """A tar with one member; of short text it is text itself."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        member = tarfile.TarInfo("member")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content.encode()))
+    return raw.getvalue().decode()
