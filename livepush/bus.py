@@ -176,10 +176,10 @@ class EventStream:
         return self
 
     async def __anext__(self) -> Event:
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            return Error(message=f"{lost} events were left out: this reader is too slow for them")
         while not self._events:
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                return Error(message=f"{lost} events were left out: this reader was too slow")
             if self._closed:
                 raise StopAsyncIteration
             self._arrived.clear()

@@ -179,7 +179,7 @@ _following = _all(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
 )
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, message="livepush %(version)s")
 def cli() -> None:
     """Save a file, and the running container has it, as a fresh build would have put it there."""
 

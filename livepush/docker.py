@@ -27,6 +27,10 @@ _CONNECT = aiohttp.ClientTimeout(connect=10, sock_connect=10)  # seconds
 _REFUSED = 400  # and every HTTP status above
 
 
+Client = aiodocker.Docker
+"""What an embedder may hand in instead of an address."""
+
+
 class DockerEngine(ApiEngine):
     """A Docker Engine, or what speaks its API from version 1.24 on."""
 

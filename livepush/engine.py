@@ -38,6 +38,7 @@ class ImageConfig:
     user: str = ""
     shell: tuple[str, ...] = ()
     onbuild: tuple[str, ...] = ()
+    legacy: bool = False  # built by the engine's own builder, not by BuildKit
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,10 @@ class Engine(Protocol):
         """Ends and removes a container, with its anonymous volumes; none there is no error."""
 
     async def remove_image(self, image: str) -> None:
-        """Removes an image unless a container or a tag still needs it, which is no error."""
+        """Removes an image unless a container or a tag still needs it, which is no error.
+
+        What it was built on stays: that is the engine's cache, and may be somebody else's.
+        """
 
     async def restart(self, container: str, *, grace: float) -> None:
         """Stops the container by its own stop signal, kills it after `grace` seconds, starts it.

@@ -155,7 +155,7 @@ class ApiEngine(Engine):
         if found is None or found.get("RepoTags"):
             return
         try:
-            await self._connection.answer("DELETE", _image(image), what)
+            await self._connection.answer("DELETE", f"{_image(image)}?noprune=1", what)
         except EngineError as error:
             if error.status not in (404, 409):
                 raise

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
 
 import anyio.to_thread
 
@@ -21,7 +20,7 @@ from livepush.archived import refuse_archive
 from livepush.engine import Engine
 from livepush.events import Event, Output
 from livepush.image_files import ImageFiles
-from livepush.manifest import MissingSource
+from livepush.manifest import Conflict, MissingSource
 from livepush.model import Copy, Graph, MakeDir, Run
 from livepush.origin import Bundle, fetch_sources
 from livepush.plan import Action
@@ -117,12 +116,6 @@ class Executor:
         assert isinstance(step, Copy)  # noqa: S101  # no other step is ever planned
         return await self._copy(container, action, step)
 
-    async def aclose(self) -> None:
-        """Removes the containers that were made to read images; the stages' are the session's."""
-        async with AsyncExitStack() as stack:
-            for image in self._images.values():
-                stack.push_async_callback(image.aclose)
-
     def _image(self, image: str) -> ImageFiles:
         name = "" if image == SCRATCH else image
         return self._images.setdefault(name, ImageFiles(self._engine, name, self._labels))
@@ -134,10 +127,10 @@ class Executor:
                 return
             bundle = await self._fetch(step)
             try:
-                stage.believe(position, bundle.tree)
+                await stage.compare(position, bundle.tree)
             finally:
                 bundle.close()
-        except MissingSource:
+        except (MissingSource, Conflict):
             # The container was built from something that is no longer there. The next push that
             # reaches the step says so; until then nothing is known of what it wrote.
             return
@@ -153,6 +146,10 @@ class Executor:
         began = time.monotonic()
         try:
             landings = await self._landed(container, action, step)
+        except Conflict as conflict:
+            raise StepFailedError(
+                f"line {step.line}: {step.text}: {str(conflict)!r} would be several things at once"
+            ) from None
         except MissingSource as missing:
             origin = "the build context" if step.origin is None else f"{step.origin!r}"
             raise StepFailedError(

@@ -140,6 +140,8 @@ class _Follower:
     async def _demanded(self) -> None:
         if self._following.trigger == "manual" and self._following.demand is not None:
             await self._following.demand()
+            # What was saved just before the demand may not have been told yet.
+            await self._look(frozenset({""}))
             return
         while True:
             await self._wake.wait()

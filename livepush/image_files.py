@@ -1,7 +1,7 @@
 """The files of an image: what its containers hold before any step ran in them.
 
 Read through a container that is made when it is first needed and never started, so that an image
-without a shell serves as well.
+without a shell serves as well. The session removes it with all else that carries its label.
 """
 
 from __future__ import annotations
@@ -41,11 +41,6 @@ class ImageFiles:
         """The files at `path`; the result must be closed."""
         stream = self._engine.get(await self.container(), path)
         return await fetch(stream, prefix=posixpath.dirname(path))
-
-    async def aclose(self) -> None:
-        if self._container:
-            container, self._container = self._container, ""
-            await self._engine.remove(container)
 
     async def _has_directory(self, path: str) -> bool:
         if path == "/":

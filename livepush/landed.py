@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from livepush.manifest import Delta, Item, Manifest
 from livepush.model import Entry, MakeDir, Run, Step
+from livepush.tree import Tree
 
 _DOUBTED = Item(Entry("other", 0), "")
 
@@ -44,6 +45,16 @@ class Landed:
         landed = self[position]
         doubted = dict.fromkeys(changes.written, _DOUBTED)
         self._manifests[position] = replace(landed, items={**landed.items, **doubted})
+
+    def doubt_unlike(self, position: int, there: Tree) -> None:
+        """Doubts what is not in `there`, or not the same: the files that the container has."""
+        landed = self[position]
+        unlike = {
+            path: _DOUBTED
+            for path, item in landed.items.items()
+            if not _alike(item.entry, there.get(path.lstrip("/")))
+        }
+        self.doubt(position, Delta(unlike))
 
     def settle(
         self,
@@ -114,6 +125,13 @@ def holds_below(manifest: Manifest, path: str) -> bool:
 
 def _hold(manifests: Sequence[Manifest], path: str) -> bool:
     return any(path in manifest.items for manifest in manifests)
+
+
+def _alike(entry: Entry, there: Entry | None) -> bool:
+    return there is not None and all(
+        getattr(entry, name) == getattr(there, name)
+        for name in ("kind", "mode", "uid", "gid", "target", "digest")
+    )
 
 
 def _with_digest(item: Item, before: Item | None) -> Item:

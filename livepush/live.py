@@ -35,10 +35,12 @@ class Dockerfile:
         build_args: Mapping[str, str] | None = None,
         images: Mapping[str, ImageConfig] | None = None,
         target: str = "",
+        legacy: bool = False,
     ) -> Graph:
         """The stages of the live Dockerfile up to `target`.
 
-        `images` are the configurations of the base images, where an engine was asked for them.
+        `images` are the configurations of the base images, where an engine was asked for them;
+        `legacy` is whether its own builder built the container's image, and not BuildKit.
         Raises `DockerfileParseError` and, for a target that is no stage, `InvalidArgumentError`.
         """
         live = self._live
@@ -49,6 +51,7 @@ class Dockerfile:
             images=images,
             target=target,
             escape=self._source.escape,
+            legacy=legacy,
         )
 
     def base_images(self, build_args: Mapping[str, str] | None = None) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from livepush.model import Copy, Entry
 from livepush.pattern import compile_component, has_wildcard
 from livepush.tree import Tree
 
+_SET_ID = 0o6000  # setuid and setgid
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -69,14 +71,12 @@ def manifest(
     is what their entries say already. Raises `MissingSource` and `Conflict`.
     """
     writer = _Writer(copy, tree, destination, owner)
-    for source in copy.sources:
-        # As a builder walks them: `a/x` comes before `a!/x`, though not as text.
-        for match in sorted(matches(tree, source), key=lambda path: path.split("/")):
-            writer.take(match)
+    for match in _found(copy, tree):
+        writer.take(match)
     for name, content in copy.inline:
         writer.put(name, Entry("file", 0o644, size=len(content), content=content), "")
     if not writer.took:
-        return Manifest(owner=owner or (0, 0))
+        return Manifest()
     return Manifest(writer.items, tuple(_ancestry(writer.root)), owner or (0, 0))
 
 
@@ -98,6 +98,29 @@ def matches(tree: Tree, source: str) -> Iterator[str]:
     if resolved is None:
         raise MissingSource(source)
     yield from _descend(tree, resolved, parts[literal:])
+
+
+def _found(copy: Copy, tree: Tree) -> list[str]:
+    look = _legacy_matches if copy.legacy else matches
+    # As a builder walks them: `a/x` comes before `a!/x`, though not as text.
+    found = [
+        match
+        for source in copy.sources
+        for match in sorted(look(tree, source), key=lambda path: path.split("/"))
+    ]
+    if copy.legacy and copy.sources and not found:
+        raise MissingSource(copy.sources[0])
+    if copy.legacy and len(found) > 1 and not copy.dest_is_dir:
+        raise Conflict(copy.dest)
+    return found
+
+
+def _legacy_matches(tree: Tree, source: str) -> Iterator[str]:
+    """As the engine's own builder looks: never through a link, and nothing found is no error."""
+    if has_wildcard(source):
+        yield from _descend(tree, "", source.split("/"))
+    else:
+        yield from matches(tree, source)
 
 
 def _descend(tree: Tree, here: str, parts: list[str]) -> Iterator[str]:
@@ -163,10 +186,20 @@ class _Writer:
             entry = replace(entry, uid=self._owner[0], gid=self._owner[1])
         if self._copy.chmod is not None and entry.kind != "link":
             entry = replace(entry, mode=self._copy.chmod)
+        if self._copy.legacy and entry.kind == "file" and entry.mode & _SET_ID:
+            # The engine's own builder changes the owner last, which takes these bits away.
+            entry = replace(entry, mode=entry.mode & ~_SET_ID)
         there = self.items.get(path)
         if there is not None and (there.entry.kind == "dir") != (entry.kind == "dir"):
-            raise Conflict(path)
+            self._make_room(path)
         self.items[path] = Item(entry, source)
+
+    def _make_room(self, path: str) -> None:
+        """Something of another kind comes to `path`, which only the engine's own builder takes."""
+        if not self._copy.legacy:
+            raise Conflict(path)
+        for below in [held for held in self.items if held.startswith(f"{path}/")]:
+            del self.items[below]
 
 
 def _ancestry(path: str) -> Iterator[str]:

@@ -66,8 +66,10 @@ class Arguments:
 class Scope:
     """What a step sees at its line: the state that the instructions before it have built up.
 
-    `env` holds both ENV and ARG values as the step sees them, the later one winning; `user` is
-    empty for root by default. `stages` are the names and numbers that `--from` may use.
+    `env` holds both ENV and ARG values as the step sees them; `kept` names those that are ENV and
+    stay in the image. `user` is empty for root by default. `stages` are the names and numbers that
+    `--from` may use. With `legacy` the rules are those of the engine's own builder, where they are
+    not BuildKit's.
     """
 
     workdir: str = "/"
@@ -78,6 +80,8 @@ class Scope:
     stages: Mapping[str, int] = field(default_factory=dict)
     arguments: Arguments = field(default_factory=Arguments)
     onbuild: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
+    legacy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class Copy:
     chmod: int | None = None
     is_add: bool = False
     inline: tuple[tuple[str, bytes], ...] = ()
+    legacy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,12 @@ from livepush.tree import Tree
 
 @dataclass(slots=True)
 class Opened:
-    """What a session has made on the engine: containers by stage, and images.
+    """What a session has made on the engine: the containers of the stages.
 
     `built_from` are the trees that the stages were built from which livepush built itself.
     """
 
     stages: dict[int, str] = field(default_factory=dict)
-    images: list[str] = field(default_factory=list)
     built_from: dict[int, Tree] = field(default_factory=dict)
 
 
@@ -113,6 +112,5 @@ async def _built(
         build_args=request.build_args,
         labels=request.labels(stage),
     )
-    opened.images.append(image)
     opened.built_from[stage.index] = context.tree
     return image

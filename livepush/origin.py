@@ -105,3 +105,13 @@ async def fetch_text(engine: Engine, container: str, path: str) -> str:
             return file.read().decode(errors="surrogateescape")
     finally:
         bundle.close()
+
+
+async def fetch_tree(engine: Engine, container: str, path: str) -> Tree:
+    """What stands at and below `path` in a container, with the digests of the files."""
+    try:
+        fetched = await fetch(engine.get(container, path), prefix=posixpath.dirname(path))
+    except FileNotFoundError:
+        return Tree({})
+    fetched.close()
+    return fetched.tree

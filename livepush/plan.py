@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step, origins
-from livepush.pattern import Glob, compile_component, has_wildcard
+from livepush.sources import Sources
 from livepush.tree import clean
 
 Verb = Literal["sync", "import", "run", "make", "refuse", "restart"]
@@ -137,9 +137,9 @@ def make_plan(graph: Graph, changed: Collection[str], deleted: Collection[str]) 
 
     A path that leads out of the context is unclaimed like any other that no step takes.
     """
-    paths = {clean(path) for path in (*changed, *deleted) if _is_inside(path)}
-    outside = {path for path in (*changed, *deleted) if not _is_inside(path)}
-    return _planned(graph, claims(graph, paths), frozenset(paths | outside))
+    outside = frozenset(path for path in (*changed, *deleted) if not _is_inside(path))
+    paths = frozenset(clean(p) for p in (*changed, *deleted) if p not in outside)
+    return _planned(graph, claims(graph, paths), paths | outside)
 
 
 def full_plan(graph: Graph) -> Plan:
@@ -161,7 +161,7 @@ def claims(graph: Graph, paths: Iterable[str]) -> Mapping[StepRef, frozenset[str
             if not isinstance(step, Run | MakeDir):
                 for source in _context_sources(step):
                     by_source.setdefault(source, set()).add((stage.index, position))
-    index = _Sources(by_source)
+    index = Sources(by_source)
     taken: dict[StepRef, set[str]] = {}
     for path in paths:
         for source in index.taking(path):
@@ -174,40 +174,9 @@ def _context_sources(step: Copy | Fixed) -> tuple[str, ...]:
     return () if isinstance(step, Copy) and step.origin is not None else step.sources
 
 
-class _Sources:
-    """Finds the sources that take a path, at a cost that does not grow with the literal ones."""
-
-    def __init__(self, sources: Iterable[str]) -> None:
-        self._literal: dict[str, str] = {}
-        self._above: dict[str, set[str]] = {}
-        self._globs: list[tuple[str, tuple[Glob, ...]]] = []
-        for source in sources:
-            if has_wildcard(source):
-                self._globs.append((source, tuple(map(compile_component, source.split("/")))))
-                continue
-            self._literal[source] = source
-            for ancestor in _ancestors(source):
-                self._above.setdefault(ancestor, set()).add(source)
-
-    def taking(self, path: str) -> Iterator[str]:
-        for prefix in (path, *_ancestors(path)):
-            if prefix in self._literal:
-                yield prefix
-        # A directory that came or went as a whole concerns the sources below it.
-        yield from self._above.get(path, ())
-        parts = path.split("/") if path else []
-        for source, components in self._globs:
-            if all(glob.match(part) for glob, part in zip(components, parts, strict=False)):
-                yield source
-
-
-def _ancestors(path: str) -> Iterator[str]:
-    while path:
-        path = path.rpartition("/")[0]
-        yield path
-
-
 def _is_inside(path: str) -> bool:
+    if ".." not in path:
+        return not path.startswith("/")
     depth = 0
     for part in path.split("/"):
         depth += {"..": -1, ".": 0, "": 0}.get(part, 1)

@@ -53,6 +53,8 @@ def image_config(reply: Reply) -> ImageConfig:
         user=config.get("User") or "",
         shell=tuple(config.get("Shell") or ()),
         onbuild=tuple(config.get("OnBuild") or ()),
+        # BuildKit leaves out which engine it was.
+        legacy=bool(reply.get("DockerVersion")),
     )
 
 

@@ -19,7 +19,7 @@ from livepush import events
 from livepush.archived import without_archives
 from livepush.bus import Bus, EventStream, Listener
 from livepush.context import Context
-from livepush.engine import ContainerInfo, Engine
+from livepush.engine import LABEL, ContainerInfo, Engine
 from livepush.errors import InvalidArgumentError
 from livepush.events import Event
 from livepush.executor import Executor
@@ -165,17 +165,20 @@ class Livepush:
 
     async def cleanup_intermediate_containers(self) -> None:
         """Removes the containers of the build stages; after it, only `aclose` is of use."""
+        session = (f"{LABEL}.session", self._request.session)
         with anyio.CancelScope(shield=True):
-            while self._opened.stages:
-                _, container = self._opened.stages.popitem()
-                await self._engine.remove(container)
-            while self._opened.images:
-                await self._engine.remove_image(self._opened.images.pop())
+            # By their labels: a build that was cancelled may have come to its end all the same.
+            for owned in await self._engine.owned():
+                if session in owned.labels:
+                    remove = self._engine.remove
+                    await (remove if owned.kind == "container" else self._engine.remove_image)(
+                        owned.id
+                    )
 
     async def aclose(self) -> None:
         """Ends the running push and removes all that the session made on the engine."""
-        await self.cancel()
         with anyio.CancelScope(shield=True):
+            await self.cancel()
             await self._stack.aclose()
 
     async def __aenter__(self) -> Self:
@@ -240,6 +243,8 @@ class Livepush:
         self._info = await running(self._engine, self._request.container)
         tree = await anyio.to_thread.run_sync(self._context.scan)
         self._files = Snapshot(self._context, tree)
+        image = await self._engine.image(self._info.image)
+        self._legacy = image is not None and image.legacy
         self._images = await images_of(self._engine, self._request, self._warn)
         self._graph = self._planned()
         self._opened = Opened()
@@ -256,14 +261,16 @@ class Livepush:
             grace=GRACE,
             restart_grace=self._info.stop_timeout or RESTART_GRACE,
         )
-        self._stack.push_async_callback(executor.aclose)
         self._executor = executor
         self._pushes = Pushes(self._graph, executor, self._bus, restarts=restarts)
         await executor.open(self._opened.built_from)
 
     def _planned(self) -> Graph:
         graph = self._request.dockerfile.graph(
-            build_args=self._request.build_args, images=self._images, target=self._request.target
+            build_args=self._request.build_args,
+            images=self._images,
+            target=self._request.target,
+            legacy=self._legacy,
         )
         return without_archives(graph, self._files)
 

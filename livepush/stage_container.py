@@ -18,7 +18,7 @@ from livepush.image_files import ImageFiles
 from livepush.landed import Landed, holds_below
 from livepush.manifest import Delta, Item, Manifest, delta, gone, manifest
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
-from livepush.origin import fetch_text
+from livepush.origin import fetch_text, fetch_tree
 from livepush.owner import needs_files, resolve, resolve_user
 from livepush.tree import Tree
 
@@ -81,12 +81,23 @@ class StageContainer:
     def believe(self, position: int, tree: Tree) -> None:
         """Takes what a copy writes from `tree` to be in the container, which was built from it.
 
-        Raises `MissingSource`.
+        Raises `MissingSource` and `Conflict`.
         """
         self._destinations.built(position, self._copies()[position], tree)
         wanted = self._wanted(position, tree)
         self._landed.believe(position, wanted)
         self._present.update(wanted.made)
+
+    async def compare(self, position: int, tree: Tree) -> None:
+        """Takes what a copy writes from `tree` to be in the container where it really is there.
+
+        The container may have been built before the stage that `tree` is of. Raises
+        `MissingSource` and `Conflict`.
+        """
+        self.believe(position, tree)
+        destination = self._destinations[position].path
+        there = await fetch_tree(self._engine, self.id, destination)
+        self._landed.doubt_unlike(position, there)
 
     async def land(
         self,
@@ -100,7 +111,7 @@ class StageContainer:
 
         `takes` are changed source paths: what comes from them is written unless its bytes are
         known to be there. With `full` everything is written. Raises `MissingSource`,
-        `PermissionError` and `EngineError`; then the same call again puts things right.
+        `Conflict`, `PermissionError` and `EngineError`; then the same call again puts things right.
         """
         await self._destinations.settle(position, self._copies()[position], files.tree)
         landed = self._landed[position]

@@ -26,6 +26,9 @@ FIXTURE = Path(__file__).parent.parent / "fixtures" / "node-server"
 NAME = f"livepush-demo-{uuid.uuid4().hex[:8]}"
 LIVEPUSH = str(Path(sys.executable).with_name("livepush"))
 POLL = 0.003  # seconds between two looks at the page
+# A connection made while the container's network comes up waits a second to be tried again:
+# it is given up, and another one made.
+LOOK = 0.1  # seconds for one look
 PATIENCE = 120.0  # seconds until a page that does not come counts as a failure
 
 
@@ -139,7 +142,7 @@ def show(port: int, wanted: str, saved: float) -> None:
 
 def fetch(port: int) -> str:
     """The page; nothing while no application answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LOOK)
     try:
         connection.request("GET", "/")
         return connection.getresponse().read().decode()

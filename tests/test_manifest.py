@@ -30,7 +30,9 @@ FIFO = Entry("other", 0o600)
 INTO, ONTO = Destination("/o", is_dir=True), Destination("/p/o", is_dir=False)
 
 
-def copy(*sources: str, chmod: int | None = None, inline: tuple[tuple[str, bytes], ...] = ()) -> Copy:
+def copy(
+    *sources: str, chmod: int | None = None, inline: tuple[tuple[str, bytes], ...] = ()
+) -> Copy:
     return Copy(1, "COPY", sources, "/o", False, chmod=chmod, inline=inline)
 
 
@@ -49,36 +51,61 @@ def written(step: Copy, files: Tree, destination: Destination = INTO) -> dict[st
     [
         pytest.param(copy("f"), tree(f=FILE), INTO, {"/o/f": "f"}, id="a file into a directory"),
         pytest.param(copy("d/f"), tree(d__f=FILE), INTO, {"/o/f": "d/f"}, id="by its base name"),
-        pytest.param(copy("f"), tree(f=FILE), ONTO, {"/p/o": "f"}, id="a file becomes what is named"),
-        pytest.param(copy("d"), tree(d__f=FILE), ONTO, {"/p/o/f": "d/f"}, id="contents of a directory"),
-        pytest.param(copy("e"), tree(e=DIR), ONTO, {}, id="an empty directory has none"),
-        pytest.param(copy("l"), tree(l=LINK, f=FILE), INTO, {"/o/l": "f"}, id="a named link is followed"),
         pytest.param(
-            copy("d"), tree(d__l=LINK, d__f=FILE), INTO, {"/o/f": "d/f", "/o/l": "d/l"},
+            copy("f"), tree(f=FILE), ONTO, {"/p/o": "f"}, id="a file becomes what is named"
+        ),
+        pytest.param(
+            copy("d"), tree(d__f=FILE), ONTO, {"/p/o/f": "d/f"}, id="contents of a directory"
+        ),
+        pytest.param(copy("e"), tree(e=DIR), ONTO, {}, id="an empty directory has none"),
+        pytest.param(
+            copy("l"), tree(l=LINK, f=FILE), INTO, {"/o/l": "f"}, id="a named link is followed"
+        ),
+        pytest.param(
+            copy("d"),
+            tree(d__l=LINK, d__f=FILE),
+            INTO,
+            {"/o/f": "d/f", "/o/l": "d/l"},
             id="a link below is not",
         ),
         pytest.param(copy("d"), tree(d__s=FIFO, d__f=FILE), INTO, {"/o/f": "d/f"}, id="no pipes"),
-        pytest.param(copy("a", "b"), tree(a=FILE, b=FILE), ONTO, {"/p/o": "b"}, id="the last file wins"),
         pytest.param(
-            copy("d", "f"), tree(d=DIR, f=FILE), ONTO, {"/p/o/f": "f"},
+            copy("a", "b"), tree(a=FILE, b=FILE), ONTO, {"/p/o": "b"}, id="the last file wins"
+        ),
+        pytest.param(
+            copy("d", "f"),
+            tree(d=DIR, f=FILE),
+            ONTO,
+            {"/p/o/f": "f"},
             id="a directory source makes a directory",
         ),
-        pytest.param(copy("*"), tree(d=DIR, f=FILE), ONTO, {"/p/o/f": "f"}, id="also by a wildcard"),
+        pytest.param(
+            copy("*"), tree(d=DIR, f=FILE), ONTO, {"/p/o/f": "f"}, id="also by a wildcard"
+        ),
         pytest.param(copy("n*"), tree(f=FILE), INTO, {}, id="a wildcard may find nothing"),
         pytest.param(
-            copy("*/x"), Tree.of([("a!/x", FILE), ("a/x", FILE)]), INTO, {"/o/x": "a!/x"},
+            copy("*/x"),
+            Tree.of([("a!/x", FILE), ("a/x", FILE)]),
+            INTO,
+            {"/o/x": "a!/x"},
             id="wildcards go component by component",
         ),
         pytest.param(
-            copy("*/x"), tree(l=Entry("link", 0o777, target="d"), d__x=FILE), INTO, {"/o/x": "d/x"},
+            copy("*/x"),
+            tree(l=Entry("link", 0o777, target="d"), d__x=FILE),
+            INTO,
+            {"/o/x": "d/x"},
             id="a wildcard goes through no link",
         ),
         pytest.param(
-            copy("l/*"), tree(l=Entry("link", 0o777, target="d"), d__x=FILE), INTO, {"/o/x": "d/x"},
+            copy("l/*"),
+            tree(l=Entry("link", 0o777, target="d"), d__x=FILE),
+            INTO,
+            {"/o/x": "d/x"},
             id="what stands before it does",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_written(
     step: Copy, files: Tree, destination: Destination, expected: dict[str, str]
 ) -> None:
@@ -180,8 +207,12 @@ INLINE = Entry("file", 0o644, content=b"1")
         pytest.param(FILE, OTHER, False, True, id="other bytes"),
         pytest.param(FILE, SAVED, False, True, id="a stamp that moved"),
         pytest.param(FILE, replace(FILE, digest=b""), True, False, id="known bytes, no move"),
-        pytest.param(replace(FILE, digest=b""), replace(FILE, digest=b""), True, True, id="doubted"),
-        pytest.param(replace(FILE, digest=b""), replace(FILE, digest=b""), False, False, id="believed"),
+        pytest.param(
+            replace(FILE, digest=b""), replace(FILE, digest=b""), True, True, id="doubted"
+        ),
+        pytest.param(
+            replace(FILE, digest=b""), replace(FILE, digest=b""), False, False, id="believed"
+        ),
         pytest.param(FILE, replace(FILE, mode=0o600), False, True, id="mode"),
         pytest.param(FILE, replace(FILE, uid=0), False, True, id="owner"),
         pytest.param(FILE, replace(FILE, gid=0), False, True, id="group"),
@@ -193,7 +224,7 @@ INLINE = Entry("file", 0o644, content=b"1")
         pytest.param(INLINE, INLINE, False, False, id="the same text"),
         pytest.param(INLINE, replace(INLINE, content=b"2"), False, True, id="other text"),
     ],
-)  # fmt: skip
+)
 def test_delta(old: Entry, new: Entry, doubtful: bool, is_written: bool) -> None:
     doubted = frozenset({"s"} if doubtful else ())
     landed, wanted = (Manifest({"/o/s": Item(entry, "s")}) for entry in (old, new))

@@ -9,10 +9,12 @@ from livepush.owner import needs_files, resolve
 PASSWD = """root:x:0:0::/root:/bin/sh
 # bob:x:9:9::/:/bin/sh
 broken:x:one:two
+cut:x:5
+short:x:5:6
 bob:x:1001:1002::/home/bob:/bin/sh
 bob:x:7:7:a second bob:/:/bin/sh
 """
-GROUP = "root:x:0:\nstaff:x:50:bob\nbad\nbob:x:1002:\n"
+GROUP = "root:x:0:\nstaff:x:50:bob\nbad\nfew:x:9\nbob:x:1002:\n"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,9 @@ GROUP = "root:x:0:\nstaff:x:50:bob\nbad\nbob:x:1002:\n"
         ("bob:nogroup", (1001, 1002)),
         ("7:nogroup", (7, 7)),
         ("broken", (0, 0)),
+        ("cut", (0, 0)),
+        ("short", (5, 6)),
+        ("7:few", (7, 9)),
         ("", (0, 0)),
     ],
 )

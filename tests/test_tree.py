@@ -19,6 +19,8 @@ LINKED = Tree.of(
     [
         ("d/f", FILE),
         ("d/up", link("../top")),
+        ("d/near", link("f")),
+        ("d/abs", link("/top")),
         ("top", FILE),
         ("l", link("d")),
         ("ll", link("l/f")),
@@ -42,6 +44,8 @@ LINKED = Tree.of(
         ("l/f", "d/f"),
         ("ll", "d/f"),
         ("abs", "d/f"),
+        ("d/near", "d/f"),
+        ("d/abs", "top"),
         ("far", "top"),  # nothing is above the root
         ("l/up", "top"),  # `..` of a link's target is taken where the link is, not where it leads
         ("l/../top", "top"),
@@ -61,7 +65,7 @@ def test_resolve(path: str, leads_to: str | None) -> None:
 def test_a_chain_of_links_ends_somewhere() -> None:
     long = {f"l{n}": link(f"l{n + 1}") for n in range(300)}
     tree = Tree.of([*long.items(), ("l300", FILE)])
-    assert tree.resolve("l46") == "l300"
+    assert tree.resolve("l45") == "l300"
     assert tree.resolve("l44") is None
 
 
@@ -70,6 +74,17 @@ def test_missing_parents_are_plain_directories_and_later_entries_win() -> None:
     assert (tree.get("a"), tree.get("a/b"), tree.get("a/b/c")) == (DIR, ROOT, link("x"))
     assert tree.get("") == ROOT
     assert tree.get("a/b/c/d") is None
+
+
+def test_directories_are_there_whether_they_hold_anything_or_not() -> None:
+    tree = Tree.of([("a", DIR), ("b/f", FILE), ("l", link("a"))])
+    assert {path: set(names) for path, names in tree.directories().items()} == {
+        "": {"a", "b", "l"},
+        "a": set(),
+        "b": {"f"},
+    }
+    assert tree.children("b") == {"f": FILE}
+    assert tree.children("l") == tree.children("b/f") == {}
 
 
 def test_the_root_is_no_entry_of_itself() -> None:

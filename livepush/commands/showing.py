@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from livepush.bus import EventStream
+from livepush.events import Event
 from livepush.render import Display
 
+_BATCH = 256  # events that are shown at a time at most
 _TICK = 0.2  # seconds between two looks at what goes on
 
 
@@ -44,8 +48,31 @@ class Show:
 
     async def _show(self, stream: EventStream) -> None:
         with anyio.CancelScope(shield=True):
-            async for event in stream:
-                await anyio.to_thread.run_sync(self._display.show, event, limiter=self._turn)
+            sender, receiver = anyio.create_memory_object_stream[Event](_BATCH)
+            async with anyio.create_task_group() as tasks, receiver:
+                tasks.start_soon(_pass_on, stream, sender)
+                async for event in receiver:
+                    await self._draw([event, *_waiting(receiver)])
+
+    async def _draw(self, happened: Sequence[Event]) -> None:
+        def draw() -> None:
+            for event in happened:
+                self._display.show(event)
+
+        await anyio.to_thread.run_sync(draw, limiter=self._turn)
+
+
+async def _pass_on(stream: EventStream, sender: MemoryObjectSendStream[Event]) -> None:
+    async with sender:
+        async for event in stream:
+            await sender.send(event)
+
+
+def _waiting(receiver: MemoryObjectReceiveStream[Event]) -> Iterator[Event]:
+    """What has come meanwhile: a change of threads for each would take longer than to show it."""
+    with contextlib.suppress(anyio.WouldBlock, anyio.EndOfStream):
+        while True:
+            yield receiver.receive_nowait()
 
 
 @asynccontextmanager

@@ -46,14 +46,16 @@ def build_graph(
     images: Mapping[str, ImageConfig] | None = None,
     target: str = "",
     escape: str = "\\",
+    legacy: bool = False,
 ) -> Graph:
     """The stages of a live Dockerfile up to `target`, by default its last stage.
 
-    `live_point` is the index of the live command among `instructions`. Raises
+    `live_point` is the index of the live command among `instructions`. With `legacy` the rules are
+    those of the engine's own builder, where they are not BuildKit's. Raises
     `DockerfileParseError` for what no builder takes, `InvalidArgumentError` for a `target` that
     no stage is called.
     """
-    start = Scope(escape=escape, arguments=Arguments(given=dict(arguments or {})))
+    start = Scope(escape=escape, legacy=legacy, arguments=Arguments(given=dict(arguments or {})))
     stages: list[Stage] = []
     for index, instruction in enumerate(instructions):
         try:
@@ -101,7 +103,7 @@ def _open(
     numbers = {str(stage.index): stage.index for stage in stages}
     parent = known.get(reference.lower())
     scope = (
-        replace(stages[parent].scope, onbuild=())
+        _inherited(stages[parent].scope)
         if parent is not None
         else _image_scope(start, images.get(reference))
     )
@@ -120,6 +122,13 @@ def _open(
     return stage
 
 
+def _inherited(parent: Scope) -> Scope:
+    env = parent.env
+    if parent.legacy:
+        env = {name: value for name, value in env.items() if name in parent.kept}
+    return replace(parent, env=env, onbuild=())
+
+
 def _triggers(
     parent: int | None, stages: Sequence[Stage], image: ImageConfig | None
 ) -> tuple[str, ...]:
@@ -130,11 +139,13 @@ def _triggers(
 
 def _image_scope(start: Scope, image: ImageConfig | None) -> Scope:
     if image is None:
-        return replace(start, env={"PATH": _DEFAULT_PATH})
+        return replace(start, env={"PATH": _DEFAULT_PATH}, kept=frozenset({"PATH"}))
     pairs = (variable.partition("=") for variable in image.env)
+    env = {"PATH": _DEFAULT_PATH, **{name: value for name, _, value in pairs}}
     return replace(
         start,
-        env={"PATH": _DEFAULT_PATH, **{name: value for name, _, value in pairs}},
+        env=env,
+        kept=frozenset(env),
         workdir=image.workdir or "/",
         user=image.user,
         shell=image.shell or start.shell,

@@ -1,8 +1,9 @@
 """`ARG`: from here to the end of the stage the build argument is visible.
 
 What the caller gave wins, then the default on the line, then the value of an `ARG` of that name
-before the first `FROM`. An argument without any value changes nothing. As BuildKit has it, an
-`ARG` after an `ENV` of the same name wins over it.
+before the first `FROM`. With BuildKit, an argument without any value changes nothing, and an `ARG`
+after an `ENV` of the same name wins over it; with the legacy builder the argument is unset, and the
+`ENV` wins.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, None]:
     env = dict(scope.env)
     for name, default in arg_pairs(instruction.operands, scope.env, scope.escape):
         value = _value(name, default, scope.arguments)
+        if scope.legacy and name in scope.kept:
+            continue
         if value is not None:
             env[name] = value
+        elif scope.legacy:
+            env.pop(name, None)
     return replace(scope, env=env), None
 
 

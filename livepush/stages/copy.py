@@ -93,6 +93,7 @@ def _step(instruction: Instruction, scope: Scope, words: Operands) -> Copy:
         chmod=int(chmod, 8) if _OCTAL.fullmatch(chmod) else None,
         is_add=instruction.keyword == "ADD",
         inline=tuple(names.items()),
+        legacy=scope.legacy,
     )
 
 

@@ -75,11 +75,11 @@ def _as_written(heredoc: Heredoc) -> str:
 
 
 def _environment(scope: Scope) -> dict[str, str]:
-    # BuildKit hands the proxies of the build arguments to every RUN, under both spellings.
+    # Builders hand the proxies of the build arguments to every RUN, BuildKit in both spellings.
     proxies = {
         spelling: value
         for name, value in scope.arguments.given.items()
         if name.upper() in _PROXIES
-        for spelling in (name.upper(), name.lower())
+        for spelling in ((name,) if scope.legacy else (name.upper(), name.lower()))
     }
     return {**proxies, **scope.env}

@@ -11,5 +11,6 @@ from livepush.words import expand
 
 def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, MakeDir]:
     path = absolute(scope.workdir, expand(instruction.operands, scope.env, scope.escape))
-    step = MakeDir(instruction.line, str(instruction), path, scope.user)
+    owner = "" if scope.legacy else scope.user
+    step = MakeDir(instruction.line, str(instruction), path, owner)
     return replace(scope, workdir=path), step

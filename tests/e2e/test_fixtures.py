@@ -78,9 +78,8 @@ async def _opened(
 ) -> Application:
     dockerfile = tmp_path / "case" / told.dockerfile
     context = tmp_path / "case" / "context"
-    options = [f"--build-arg={name}={value}" for name, value in told.build_args.items()]
-    options += ["--file", str(dockerfile), str(context)]
-    generated = livepush("dockerfile", *options)
+    source = ("--file", str(dockerfile), str(context))
+    generated = livepush("dockerfile", *source)
     assert generated.stdout == case.golden_live.read_text(), generated.stderr
     live = tmp_path / f"{told.name}.live"
     live.write_text(generated.stdout)
@@ -90,7 +89,10 @@ async def _opened(
     container = bench.start(image, told.name)
     await answers(container, told.ask, told.first)
     said = tmp_path / f"{told.name}.stderr"
-    watch = await stack.enter_async_context(watching(said, "--container", container, *options))
+    options = [f"--build-arg={name}={value}" for name, value in told.build_args.items()]
+    watch = await stack.enter_async_context(
+        watching(said, "--container", container, *options, *source)
+    )
     return Application(told, container, live, stages, watch)
 
 

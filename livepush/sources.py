@@ -1,0 +1,64 @@
+"""Which sources of `COPY` steps take a path of the build context. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+from livepush.pattern import Glob, compile_component, has_wildcard
+
+
+class Sources:
+    """Finds the sources that take a path, at a cost that hardly grows with their number.
+
+    Literal sources, and the literal beginnings of wildcards, are looked up. What is behind a
+    beginning is matched once for all paths that agree in as many components as a wildcard has.
+    """
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        self._literal: set[str] = set()
+        self._above: dict[str, set[str]] = {}
+        self._globs: dict[str, list[tuple[str, tuple[Glob, ...]]]] = {}
+        self._depth = 0
+        self._matched: dict[str, tuple[str, ...]] = {}
+        for source in sources:
+            beginning = source
+            if has_wildcard(source):
+                components = tuple(map(compile_component, source.split("/")))
+                beginning = "/".join(itertools.takewhile(_is_literal, source.split("/")))
+                self._globs.setdefault(beginning, []).append((source, components))
+                self._depth = max(self._depth, len(components))
+            else:
+                self._literal.add(source)
+            for ancestor in _ancestors(beginning):
+                self._above.setdefault(ancestor, set()).add(source)
+
+    def taking(self, path: str) -> Iterator[str]:
+        """The sources that `path`, clean and relative, is of interest to; some come twice."""
+        for prefix in (path, *_ancestors(path)):
+            if prefix in self._literal:
+                yield prefix
+        # A directory that came or went as a whole concerns the sources below it.
+        yield from self._above.get(path, ())
+        if self._globs:
+            top = "/".join(path.split("/", self._depth)[: self._depth])
+            if top not in self._matched:
+                self._matched[top] = tuple(self._matching(top))
+            yield from self._matched[top]
+
+    def _matching(self, path: str) -> Iterator[str]:
+        parts = path.split("/") if path else []
+        for prefix in (path, *_ancestors(path)):
+            for source, components in self._globs.get(prefix, ()):
+                if all(glob.match(part) for glob, part in zip(components, parts, strict=False)):
+                    yield source
+
+
+def _is_literal(component: str) -> bool:
+    return not has_wildcard(component)
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    while path:
+        path = path.rpartition("/")[0]
+        yield path

@@ -1,0 +1,295 @@
+"""Files to tar streams and back, over files that change meanwhile and names that are odd."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import IO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livepush.archive import CHUNK, NoFiles, Sent, digest_of, fetch, pack
+from livepush.errors import EngineError
+from livepush.manifest import Item
+from livepush.model import Entry
+from livepush.tree import Tree
+
+ODD_NAMES = [
+    "a" * 255,
+    "/".join(["deep" * 20] * 5),
+    "caf\u00e9",
+    "not-\udcff-utf8",
+    "new\nline",
+    " ",
+]
+
+
+class Shrinking(io.BytesIO):
+    """A file that is cut off once its size is known."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        at = super().seek(offset, whence)
+        if whence == io.SEEK_SET:
+            self.truncate(CHUNK + 1)
+        return at
+
+
+@dataclass
+class Memory:
+    """Files in memory; those of `faults` cannot be opened."""
+
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    faults: Mapping[str, OSError] = field(default_factory=dict)
+    kind: type[io.BytesIO] = io.BytesIO
+    tree: Tree = field(default_factory=lambda: Tree.of([]))
+
+    def open_file(self, path: str) -> IO[bytes]:
+        if path in self.faults:
+            raise self.faults[path]
+        return self.kind(self.contents[path])
+
+
+def file(source: str, **more: object) -> Item:
+    return Item(Entry("file", 0o644, **more), source)  # type: ignore[arg-type]
+
+
+async def packed(
+    items: Iterable[tuple[str, Item]], files: Memory | NoFiles
+) -> tuple[tarfile.TarFile, list[Sent]]:
+    sent: list[Sent] = []
+    raw = b"".join([piece async for piece in pack(items, files, sent.append)])
+    return tarfile.TarFile(fileobj=io.BytesIO(raw), encoding="utf-8"), sent
+
+
+def content(tar: tarfile.TarFile, name: str) -> bytes:
+    opened = tar.extractfile(name)
+    assert opened is not None
+    return opened.read()
+
+
+async def in_pieces(raw: bytes, size: int = 700) -> AsyncIterator[bytes]:
+    for at in range(0, len(raw), size):
+        yield raw[at : at + size]
+
+
+async def test_metadata_goes_in_as_it_is() -> None:
+    big = 2**33
+    items = {
+        "/d": Item(Entry("dir", 0o3777, 1, 2, mtime=3), ""),
+        "/d/l": Item(Entry("link", 0o777, 4, 5, target="../" + "x" * 200), ""),
+        "/d/f": Item(Entry("file", 0o4755, big, 6, mtime=7, content=b"text"), ""),
+        "/d/e": Item(Entry("file", 0, content=b""), ""),
+    }
+    tar, sent = await packed(items.items(), NoFiles())
+    assert [(m.name, m.type, m.mode, m.uid, m.gid, m.mtime, m.size, m.linkname) for m in tar] == [
+        ("d", tarfile.DIRTYPE, 0o3777, 1, 2, 3, 0, ""),
+        ("d/l", tarfile.SYMTYPE, 0o777, 4, 5, 0, 0, "../" + "x" * 200),
+        ("d/f", tarfile.REGTYPE, 0o4755, big, 6, 7, 4, ""),
+        ("d/e", tarfile.REGTYPE, 0, 0, 0, 0, 0, ""),
+    ]
+    assert content(tar, "d/f") == b"text"
+    assert [one.path for one in sent] == list(items)
+    assert sent[2].item.entry.digest == hashlib.sha256(b"text").digest()
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+async def test_odd_names_there_and_back(name: str) -> None:
+    items = {
+        f"/{name}": file("s", mtime=1),
+        "/l": Item(Entry("link", 0o777, target=name), ""),
+    }
+    raw = b"".join([p async for p in pack(items.items(), Memory({"s": b"1"}), lambda _: None)])
+    # The API reads the first block to tell that it is a tar, and takes no PAX header there.
+    assert b"PaxHeader" not in raw
+    fetched = await fetch(in_pieces(raw), prefix="")
+    entry = fetched.tree.get("l")
+    assert entry is not None
+    assert entry.target == name
+    with fetched.open_file(name) as opened:
+        assert opened.read() == b"1"
+    fetched.close()
+
+
+@given(st.lists(st.binary(max_size=2000), max_size=5))
+async def test_contents_there_and_back(contents: list[bytes]) -> None:
+    files = Memory({str(number): each for number, each in enumerate(contents)})
+    items = ((f"/d/{name}", file(name)) for name in files.contents)
+    raw = b"".join([p async for p in pack(items, files, lambda _: None)])
+    fetched = await fetch(in_pieces(raw), prefix="x/y")
+    for name, written in files.contents.items():
+        with fetched.open_file(f"x/y/d/{name}") as opened:
+            assert opened.read() == written
+        entry = fetched.tree.get(f"x/y/d/{name}")
+        assert entry is not None
+        assert entry.digest == hashlib.sha256(written).digest()
+    fetched.close()
+
+
+async def test_a_large_file_comes_in_pieces_and_can_be_read_in_any_order() -> None:
+    large = bytes(range(256)) * (3 * CHUNK // 256) + b"end"
+    pieces = [p async for p in pack([("/f", file("f"))], Memory({"f": large}), lambda _: None)]
+    assert len(pieces) > 2
+    assert max(map(len, pieces)) < 3 * CHUNK
+    fetched = await fetch(in_pieces(b"".join(pieces), CHUNK), prefix="")
+    with fetched.open_file("f") as opened:
+        assert opened.seek(-3, io.SEEK_END) == 3 * CHUNK
+        assert opened.read() == b"end"
+        opened.seek(0)
+        assert opened.read() == large
+    assert digest_of(fetched, "f") == hashlib.sha256(large).digest()
+    fetched.close()
+
+
+TWICE = {"inode": (1, 2)}
+
+
+async def test_a_second_name_is_a_hard_link() -> None:
+    items = [
+        ("/a", file("a", **TWICE)),
+        ("/b", file("b", **TWICE)),
+        ("/c", file("c", inode=(1, 3))),
+    ]
+    tar, sent = await packed(items, Memory(dict.fromkeys("abc", b"1")))
+    assert [(m.name, m.islnk(), m.linkname) for m in tar] == [
+        ("a", False, ""),
+        ("b", True, "a"),
+        ("c", False, ""),
+    ]
+    assert [one.path for one in sent] == ["/a", "/b", "/c"]
+
+
+async def test_the_second_name_of_a_file_that_vanished_is_the_first() -> None:
+    items = [("/a", file("a", **TWICE)), ("/b", file("b", **TWICE))]
+    tar, sent = await packed(items, Memory({"b": b"1"}, {"a": FileNotFoundError("a")}))
+    assert [(m.name, m.islnk()) for m in tar] == [("b", False)]
+    assert [one.path for one in sent] == ["/b"]
+
+
+async def test_hard_links_of_an_engine_s_archive_stay_together() -> None:
+    items = [("/o/a", file("a", **TWICE)), ("/o/b", file("b", **TWICE)), ("/o/c", file("c"))]
+    files = Memory(dict.fromkeys("abc", b"1"))
+    raw = b"".join([piece async for piece in pack(items, files, lambda _: None)])
+    one, two = [await fetch(in_pieces(raw), prefix="p") for _ in range(2)]
+    first, second, alone = (entry.inode for path, entry in one.tree.walk("p/o"))
+    assert first is not None
+    assert (first, alone) == (second, None)
+    assert first not in {entry.inode for _, entry in two.tree.walk()}
+    with one.open_file("p/o/b") as opened:
+        assert opened.read() == b"1"
+    one.close()
+    two.close()
+
+
+@pytest.mark.parametrize("fault", [FileNotFoundError("v"), NotADirectoryError("v")])
+async def test_a_file_that_vanished_is_left_out(fault: OSError) -> None:
+    items = [("/v", file("v")), ("/f", file("f"))]
+    tar, sent = await packed(items, Memory({"f": b"1"}, {"v": fault}))
+    assert tar.getnames() == ["f"]
+    assert [one.path for one in sent] == ["/f"]
+
+
+async def test_a_file_that_may_not_be_read_is_told() -> None:
+    files = Memory({}, {"f": PermissionError("f")})
+    with pytest.raises(PermissionError):
+        await packed([("/f", file("f"))], files)
+
+
+async def test_a_file_that_shrinks_is_filled_up() -> None:
+    size = 3 * CHUNK
+    files = Memory({"f": b"x" * size, "g": b"after"}, kind=Shrinking)
+    tar, sent = await packed([("/f", file("f", size=1)), ("/g", file("g"))], files)
+    expected = b"x" * (CHUNK + 1) + bytes(size - CHUNK - 1)
+    assert content(tar, "f") == expected
+    assert content(tar, "g") == b"after"
+    assert sent[0].item.entry.size == size
+    assert sent[0].item.entry.digest == hashlib.sha256(expected).digest()
+
+
+async def test_nothing_is_an_empty_archive() -> None:
+    tar, sent = await packed([], NoFiles())
+    assert (tar.getnames(), sent) == ([], [])
+
+
+def raw_tar(*members: tarfile.TarInfo) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(bytes(member.size)))
+    return raw.getvalue()
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("/abs", "p/abs"),
+        ("../up", "up"),
+        ("../../../up", "up"),
+        ("a/../../../up", "up"),
+        ("./a//b/", "p/a/b"),
+        ("a", "p/a"),
+    ],
+)
+async def test_no_name_leads_out_of_the_tree(name: str, path: str) -> None:
+    fetched = await fetch(in_pieces(raw_tar(member(name))), prefix="p")
+    assert [found for found, e in fetched.tree.walk() if e.kind == "file"] == [path]
+    fetched.close()
+
+
+@pytest.mark.parametrize("name", [".", "./", "/"])
+async def test_the_root_itself_is_no_entry(name: str) -> None:
+    fetched = await fetch(in_pieces(raw_tar(member(name, tarfile.DIRTYPE), member("a"))), prefix="")
+    assert [path for path, _ in fetched.tree.walk()] == ["a"]
+    fetched.close()
+
+
+async def test_kinds() -> None:
+    members = [
+        member("d", tarfile.DIRTYPE),
+        member("l", tarfile.SYMTYPE, "/x"),
+        member("p", tarfile.FIFOTYPE),
+        member("c", tarfile.CHRTYPE),
+        member("f"),
+    ]
+    fetched = await fetch(in_pieces(raw_tar(*members)), prefix="")
+    assert {path: entry.kind for path, entry in fetched.tree.walk()} == {
+        "d": "dir",
+        "l": "link",
+        "p": "other",
+        "c": "other",
+        "f": "file",
+    }
+    fetched.close()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"<html>" * 200, id="garbage"),
+        pytest.param(raw_tar(member("x" * 300), member("y"))[:1300], id="half"),
+        pytest.param(raw_tar(member("x", tarfile.LNKTYPE, "../gone")), id="a link to nothing"),
+    ],
+)
+async def test_what_is_no_archive_is_the_engine_s_fault(raw: bytes) -> None:
+    with pytest.raises(EngineError, match=r"broken archive of p/"):
+        await fetch(in_pieces(raw), prefix="p")
+
+
+async def test_a_stream_that_breaks_off_leaves_no_file_open() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise EngineError("broke off")
+
+    with pytest.raises(EngineError, match="broke off"):
+        await fetch(broken(), prefix="")
