@@ -10,7 +10,7 @@ from __future__ import annotations
 from livepush.engine import Engine
 from livepush.image_files import ImageFiles
 from livepush.landed import Landed
-from livepush.manifest import Destination, manifest
+from livepush.manifest import Conflict, Destination, manifest
 from livepush.model import Copy
 from livepush.tree import Tree
 
@@ -60,4 +60,7 @@ class Destinations:
 
     def _becomes(self, position: int, step: Copy, tree: Tree) -> bool:
         path = self._known[position].path
-        return path in manifest(step, tree, Destination(path, is_dir=False), None).items
+        try:
+            return path in manifest(step, tree, Destination(path, is_dir=False), None).items
+        except Conflict:
+            return True  # files as well as directories: it matters, too

@@ -109,12 +109,14 @@ class Engine(Protocol):
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
         output: OutputSink | None = None,
+        legacy: bool | None = None,
     ) -> str:
         """Builds an image and returns its id.
 
         `context` is a tar stream that is already filtered and holds the Dockerfile under the
-        name `dockerfile`; `target` is a stage's name. The engine's own default builder and its
-        cache are used, so an image that was built before costs no step. `labels` are put on the
+        name `dockerfile`; `target` is a stage's name. `legacy` chooses the engine's own builder or,
+        where it is False, BuildKit; by default the engine does. Builders have a cache each, so an
+        image that the same one built before costs no step. `labels` are put on the
         image (they are its last layer and harm no cache). Raises `EngineError` with the
         builder's own words when a step fails. Cancelled, the build is ended.
         """

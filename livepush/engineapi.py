@@ -85,8 +85,11 @@ class ApiEngine(Engine):
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
         output: OutputSink | None = None,
+        legacy: bool | None = None,
     ) -> str:
         _, builder = await self._connection.negotiated()
+        if legacy is not None:
+            builder = "1" if legacy else "2"
         query = {
             "dockerfile": dockerfile,
             "target": target,
@@ -152,13 +155,18 @@ class ApiEngine(Engine):
     async def remove_image(self, image: str) -> None:
         what = f"remove the image {image}"
         found = await self._found(f"{_image(image)}/json", what)
-        if found is None or found.get("RepoTags"):
-            return
-        try:
-            await self._connection.answer("DELETE", f"{_image(image)}?noprune=1", what)
-        except EngineError as error:
-            if error.status not in (404, 409):
-                raise
+        while found is not None and not found.get("RepoTags"):
+            try:
+                await self._connection.answer("DELETE", f"{_image(found['Id'])}?noprune=1", what)
+            except EngineError as error:
+                if error.status not in (404, 409):
+                    raise
+                return
+            # The engine's own builder makes an image of every label, each upon the one before.
+            below = found.get("Parent") or ""
+            found = await self._found(f"{_image(below)}/json", what) if below else None
+            if found is not None and not replies.built_for_livepush(found):
+                return
 
     async def restart(self, container: str, *, grace: float) -> None:
         await finish(self._restart(container, math.ceil(grace)))

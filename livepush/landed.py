@@ -99,6 +99,22 @@ class Landed:
         others = (m for index, m in self._manifests.items() if index != position)
         return any(holds_below(manifest, path) for manifest in others)
 
+    def conflict(self, position: int, wanted: Manifest) -> str | None:
+        """A path that `wanted` has of another kind than a copy before `position`.
+
+        BuildKit puts neither a directory in a file's place nor anything else in a directory's.
+        """
+        for index in range(position):
+            earlier = self[index]
+            for path in wanted.items.keys() & earlier.items.keys():
+                kinds = {wanted.items[path].entry.kind, earlier.items[path].entry.kind}
+                if len(kinds) > 1 and "dir" in kinds and "other" not in kinds:
+                    return path
+            for path in earlier.made:
+                if path in wanted.items and wanted.items[path].entry.kind != "dir":
+                    return path
+        return None
+
     def has_directory(self, position: int, path: str) -> bool:
         """Whether a step before `position` makes a directory at `path`."""
         for index, step in enumerate(self._steps[:position]):

@@ -56,7 +56,7 @@ class MissingSource(Exception):  # noqa: N818  # a verdict for the caller, not a
 
 
 class Conflict(Exception):  # noqa: N818  # a verdict for the caller, not a fault
-    """Two sources want a directory and something else in one place, which fails a build.
+    """A directory and something else are wanted in one place, which fails a build.
 
     The text is the path.
     """
@@ -95,7 +95,8 @@ def matches(tree: Tree, source: str) -> Iterator[str]:
     start = "/".join(parts[:literal])
     # Links in the part before the wildcard are followed, a wildcard never goes through one.
     resolved = tree.resolve(start)
-    if resolved is None:
+    directory = tree.get(resolved) if resolved is not None else None
+    if resolved is None or directory is None or directory.kind != "dir":
         raise MissingSource(source)
     yield from _descend(tree, resolved, parts[literal:])
 

@@ -28,7 +28,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller asked for; `stage_images` None means that they are built."""
+    """What the caller asked for; `stage_images` None means that they are built.
+
+    `legacy` is whether the engine's own builder built the container's image, and not BuildKit.
+    """
 
     dockerfile: Dockerfile
     container: str
@@ -36,6 +39,7 @@ class Request:
     build_args: Mapping[str, str]
     target: str
     session: str
+    legacy: bool = False
 
     def labels(self, stage: Stage | None = None) -> dict[str, str]:
         """The labels of what livepush makes on the engine."""
@@ -65,7 +69,7 @@ async def images_of(
     """What the engine knows of the images that the stages start from, by name."""
     images = {}
     for name in request.dockerfile.base_images(request.build_args):
-        image = await base_image(engine, name, request.labels())
+        image = await base_image(engine, name, request.labels(), legacy=request.legacy)
         if image is None:
             warn(f"the base image {name} cannot be had: its ENV, USER and WORKDIR are not known")
         else:
@@ -111,6 +115,7 @@ async def _built(
         stage,
         build_args=request.build_args,
         labels=request.labels(stage),
+        legacy=request.legacy,
     )
     opened.built_from[stage.index] = context.tree
     return image

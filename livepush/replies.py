@@ -77,6 +77,12 @@ def owned(kind: Literal["container", "image"], replies: list[Reply]) -> Iterator
         )
 
 
+def built_for_livepush(image: Reply) -> bool:
+    """Whether an image of `GET /images/{name}/json` carries a label that only a session gives."""
+    labels = (image.get("Config") or {}).get("Labels") or {}
+    return any(f"{LABEL}.{each}" in labels for each in ("session", "container", "stage"))
+
+
 class Frames:
     """Splits a command's output into pieces: frames of an 8-byte header and their payload."""
 

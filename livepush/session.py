@@ -244,7 +244,7 @@ class Livepush:
         tree = await anyio.to_thread.run_sync(self._context.scan)
         self._files = Snapshot(self._context, tree)
         image = await self._engine.image(self._info.image)
-        self._legacy = image is not None and image.legacy
+        self._request = replace(self._request, legacy=image is not None and image.legacy)
         self._images = await images_of(self._engine, self._request, self._warn)
         self._graph = self._planned()
         self._opened = Opened()
@@ -270,7 +270,7 @@ class Livepush:
             build_args=self._request.build_args,
             images=self._images,
             target=self._request.target,
-            legacy=self._legacy,
+            legacy=self._request.legacy,
         )
         return without_archives(graph, self._files)
 

@@ -16,7 +16,7 @@ from livepush.destinations import Destinations
 from livepush.engine import Command, Engine, OutputSink
 from livepush.image_files import ImageFiles
 from livepush.landed import Landed, holds_below
-from livepush.manifest import Delta, Item, Manifest, delta, gone, manifest
+from livepush.manifest import Conflict, Delta, Item, Manifest, delta, gone, manifest
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
 from livepush.origin import fetch_text, fetch_tree
 from livepush.owner import needs_files, resolve, resolve_user
@@ -116,6 +116,9 @@ class StageContainer:
         await self._destinations.settle(position, self._copies()[position], files.tree)
         landed = self._landed[position]
         wanted = self._wanted(position, files.tree)
+        conflict = self._landed.conflict(position, wanted)
+        if conflict is not None and not self._copies()[position].legacy:
+            raise Conflict(conflict)
         doubtful = frozenset(i.source for i in wanted.items.values() if _covers(takes, i.source))
         wanted = await anyio.to_thread.run_sync(_with_digests, wanted, landed, doubtful, files)
         changes = delta(landed, wanted, doubtful, full=full)

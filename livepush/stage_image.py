@@ -52,18 +52,25 @@ async def build_stage(
     *,
     build_args: Mapping[str, str],
     labels: Mapping[str, str],
+    legacy: bool,
 ) -> str:
-    """Builds the image of one stage and returns its id. Raises `EngineError`."""
+    """Builds the image of one stage and returns its id. Raises `EngineError`.
+
+    `legacy` is whether the builder is the engine's own, as it must be for the application's image.
+    """
     return await engine.build(
         pack(context.items.items(), context.files, lambda _: None),
         dockerfile=_DOCKERFILE,
         target=target_name(stage),
         build_args=build_args,
         labels=labels,
+        legacy=legacy,
     )
 
 
-async def base_image(engine: Engine, name: str, labels: Mapping[str, str]) -> ImageConfig | None:
+async def base_image(
+    engine: Engine, name: str, labels: Mapping[str, str], *, legacy: bool
+) -> ImageConfig | None:
     """The configuration of a base image, which the builder may hold without a name.
 
     None where the engine cannot have it at all.
@@ -75,7 +82,10 @@ async def base_image(engine: Engine, name: str, labels: Mapping[str, str]) -> Im
     only = {_DOCKERFILE: Item(Entry("file", 0o644, size=len(content), content=content), "")}
     try:
         built = await engine.build(
-            pack(only.items(), NoFiles(), lambda _: None), dockerfile=_DOCKERFILE, labels=labels
+            pack(only.items(), NoFiles(), lambda _: None),
+            dockerfile=_DOCKERFILE,
+            labels=labels,
+            legacy=legacy,
         )
     except EngineError:
         return None

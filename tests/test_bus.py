@@ -275,4 +275,6 @@ async def test_a_slow_coroutine_listener_is_not_handed_what_it_did_not_ask_for()
     await watcher.heard.wait()
     await bus.aclose()
     assert watcher.seen == list(range(3, QUEUE_LENGTH + 3))
-    assert ["3 events" in e.message for e in errors if isinstance(e, Error)] == [True]
+    assert [e.message.split(":")[0] for e in errors if isinstance(e, Error)] == [
+        "3 events were left out"
+    ]

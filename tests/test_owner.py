@@ -6,7 +6,7 @@ import pytest
 
 from livepush.owner import needs_files, resolve
 
-PASSWD = """root:x:0:0::/root:/bin/sh
+USERS = """root:x:0:0::/root:/bin/sh
 # bob:x:9:9::/:/bin/sh
 broken:x:one:two
 cut:x:5
@@ -14,7 +14,7 @@ short:x:5:6
 bob:x:1001:1002::/home/bob:/bin/sh
 bob:x:7:7:a second bob:/:/bin/sh
 """
-GROUP = "root:x:0:\nstaff:x:50:bob\nbad\nfew:x:9\nbob:x:1002:\n"
+GROUPS = "root:x:0:\nstaff:x:50:bob\nbad\nfew:x:9\nbob:x:1002:\n"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ GROUP = "root:x:0:\nstaff:x:50:bob\nbad\nfew:x:9\nbob:x:1002:\n"
     ],
 )
 def test_resolve(text: str, numbers: tuple[int, int]) -> None:
-    assert resolve(text, PASSWD, GROUP) == numbers
+    assert resolve(text, USERS, GROUPS) == numbers
 
 
 def test_names_without_files_are_root() -> None:

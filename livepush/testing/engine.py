@@ -148,6 +148,7 @@ class FakeEngine(Engine):
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
         output: OutputSink | None = None,
+        legacy: bool | None = None,
     ) -> str:
         self._called("build", target, dict(build_args or {}))
         archive = await _whole(context)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 BASE = "livepush-base/busybox:12"
 
 _FILES = ("a", "b", "c.txt", "d e", ".hid", "-x", "é", "s/a", "s/t/b", "u/a", "lib/k.txt")
+_START = ("a", "b", "c.txt", "s/a", "s/t/b", "u/a", "lib/k.txt")
 _DIRECTORIES = ("s", "s/t", "u", "lib", "empty")
 _SOURCES = (".", "s", "s/", "*", "u", "*.txt", "s/*", "a", "lib", "?", "[a-c]*", "./", "*/t", "s/t")
 _DESTINATIONS = ("/o", "/p/q", "sub", "/tmp/in", "/etc/conf", "/deep/er")
@@ -116,11 +117,13 @@ _edits = st.one_of(
 )
 
 
+_extra = st.lists(st.sampled_from(_FILES), unique=True, max_size=4)
+
+
 @st.composite
 def cases(draw: st.DrawFn, *, rounds: int) -> Case:
     """A case of that many rounds of edits."""
-    start = [Edit("write", path, "0") for path in ("a", "b", "c.txt", "s/a", "u/a", "lib/k.txt")]
-    start += draw(st.lists(_edits, max_size=6))
+    start = [Edit("write", path, "0") for path in (*_START, *draw(_extra))]
     ignore = draw(st.sampled_from(_IGNORES))
     if ignore:
         start.append(Edit("write", ".dockerignore", ignore))

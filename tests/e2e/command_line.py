@@ -16,6 +16,9 @@ from typing import Any
 LIVEPUSH = str(Path(sys.executable).with_name("livepush"))
 WITHIN = 120.0  # seconds until a condition that does not come true is a failure
 
+# Still of root's id and groups, for the engine's socket and this very program.
+_WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+
 WireEvent = dict[str, Any]
 Condition = Callable[[Sequence[WireEvent]], bool]
 
@@ -79,10 +82,14 @@ class Watch:
 
 
 @asynccontextmanager
-async def watching(said: Path, *arguments: str) -> AsyncIterator[Watch]:
-    """`livepush watch` with those arguments, once it is ready; `said` gets its standard error."""
+async def watching(said: Path, *arguments: str, unprivileged: bool = False) -> AsyncIterator[Watch]:
+    """`livepush watch` with those arguments, once it is ready; `said` gets its standard error.
+
+    With `unprivileged` it may read only what it is allowed to, also where the tests are root's.
+    """
     with said.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
+            *(_WITHOUT_PRIVILEGES if unprivileged and os.getuid() == 0 else ()),
             *(LIVEPUSH, "watch", "--progress", "json", *arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.e2e.trees import Tree, exported
 
+BUSYBOX = "livepush-base/busybox:12"
 LABEL = "io.livepush.test"
 _WITHIN = 30.0  # seconds until what does not come true is a failure
 

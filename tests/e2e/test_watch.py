@@ -12,11 +12,10 @@ import pytest
 
 from tests.cases import save
 from tests.e2e.command_line import Watch, failed, landed, names, watching
-from tests.e2e.docker_cli import Bench, docker, left_of, started_at, until
+from tests.e2e.docker_cli import BUSYBOX, Bench, docker, left_of, started_at, until
 
 pytestmark = pytest.mark.e2e
 
-BUSYBOX = "livepush-base/busybox:12"
 IDLE = "CMD trap exit TERM; while :; do sleep 1 & wait; done\n"
 
 

@@ -76,7 +76,7 @@ def _nodes(archive: tarfile.TarFile) -> Iterator[tuple[str, Node]]:
             nodes[path] = nodes["/" + member.linkname.strip("/")]
         else:
             file = archive.extractfile(member) if member.isreg() else None
-            content = hashlib.file_digest(file, "sha256").hexdigest() if file else ""
+            content = hashlib.sha256(file.read()).hexdigest() if file else ""
             nodes[path] = Node(
                 kind=_KINDS[member.type],
                 mode=member.mode,
