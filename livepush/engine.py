@@ -39,6 +39,7 @@ class ImageConfig:
     shell: tuple[str, ...] = ()
     onbuild: tuple[str, ...] = ()
     legacy: bool = False  # built by the engine's own builder, not by BuildKit
+    platform: str = ""  # such as "linux/amd64" or "linux/arm/v7"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import anyio.to_thread
 
@@ -24,7 +25,7 @@ from livepush.manifest import Conflict, MissingSource
 from livepush.model import Copy, Graph, MakeDir, Run
 from livepush.origin import Bundle, fetch_sources
 from livepush.plan import Action
-from livepush.stage_container import Landing, StageContainer
+from livepush.stage_container import StageContainer
 from livepush.stages import SCRATCH
 from livepush.tree import Tree
 
@@ -90,7 +91,8 @@ class Executor:
                     tree = built_from.get(index, self._context().tree)
                     await self._believe(stage, position, step, tree)
                     if index in built_from and step.origin is None:
-                        await stage.land(position, self._context())
+                        await stage.land(position, self._context(), on_behalf_of=position)
+                        stage.acknowledge(position)
 
     def adopt(self, graph: Graph) -> None:
         """Follows the same steps with other build arguments from now on."""
@@ -145,7 +147,7 @@ class Executor:
     async def _copy(self, container: StageContainer, action: Action, step: Copy) -> bool:
         began = time.monotonic()
         try:
-            landings = await self._landed(container, action, step)
+            await self._land(container, action, action.position)
         except Conflict as conflict:
             raise StepFailedError(
                 f"line {step.line}: {step.text}: {str(conflict)!r} would be several things at once"
@@ -159,49 +161,43 @@ class Executor:
             raise StepFailedError(
                 f"line {step.line}: {step.text}: {error.filename!r} may not be read"
             ) from None
-        if any(landings):
+        done = container.acknowledge(action.position)
+        if done:
             self._emit(
                 events.FilesSynced(
                     stage_idx=action.stage,
-                    written=sum(landing.written for landing in landings),
-                    deleted=sum(landing.deleted for landing in landings),
-                    bytes=sum(landing.size for landing in landings),
+                    written=done.written,
+                    deleted=done.deleted,
+                    bytes=done.size,
                     seconds=time.monotonic() - began,
                 )
             )
-        return any(landings)
+        return bool(done)
 
-    async def _landed(self, container: StageContainer, action: Action, step: Copy) -> list[Landing]:
-        if step.origin is not None:
+    async def _land(self, container: StageContainer, action: Action, position: int) -> None:
+        """Lands the copy at `position`: the action's own, or one that it has uncovered."""
+        step = container.stage.steps[position]
+        assert isinstance(step, Copy)  # noqa: S101  # only copies are landed
+        itself = position == action.position
+        land = partial(
+            container.land,
+            position,
+            takes=action.takes if itself else frozenset(),
+            full=action.full and itself,
+            on_behalf_of=action.position,
+        )
+        if step.origin is None:
+            await anyio.to_thread.run_sync(refuse_archive, step, self._context())
+            while gone := await land(self._context()):
+                await self._reread(gone)
+        else:
             bundle = await self._fetch(step)
             try:
-                landing = await container.land(action.position, bundle, full=action.full)
+                await land(bundle)
             finally:
                 bundle.close()
-        else:
-            landing = await self._land_from_context(container, action)
-        return [landing, *await self._uncovered(container)]
-
-    async def _land_from_context(self, container: StageContainer, action: Action) -> Landing:
-        step = container.stage.steps[action.position]
-        if isinstance(step, Copy):
-            await anyio.to_thread.run_sync(refuse_archive, step, self._context())
-        while True:
-            landing = await container.land(
-                action.position, self._context(), takes=action.takes, full=action.full
-            )
-            if not landing.vanished:
-                return landing
-            await self._reread(landing.vanished)
-
-    async def _uncovered(self, container: StageContainer) -> list[Landing]:
-        landings: list[Landing] = []
-        while (position := container.uncovered) is not None:
-            step = container.stage.steps[position]
-            action = Action(container.stage.index, position, "sync", step.line, step.text, position)
-            assert isinstance(step, Copy)  # noqa: S101  # only copies hold paths
-            landings += await self._landed(container, action, step)
-        return landings
+        if container.uncovered is not None:
+            await self._land(container, action, container.uncovered)
 
     async def _run(self, container: StageContainer, step: Run) -> None:
         stage = container.stage.index

@@ -115,6 +115,14 @@ class Landed:
                     return path
         return None
 
+    def asks_for(self, position: int, path: str) -> bool:
+        """Whether another step than the copy at `position` has the directory `path` made."""
+        others = [m for index, m in self._manifests.items() if index != position]
+        return any(path in (*m.items, *m.made) for m in others) or any(
+            isinstance(step, MakeDir) and f"{step.path}/".startswith(f"{path}/")
+            for step in self._steps
+        )
+
     def has_directory(self, position: int, path: str) -> bool:
         """Whether a step before `position` makes a directory at `path`."""
         for index, step in enumerate(self._steps[:position]):

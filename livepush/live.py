@@ -36,11 +36,13 @@ class Dockerfile:
         images: Mapping[str, ImageConfig] | None = None,
         target: str = "",
         legacy: bool = False,
+        platform: str = "",
     ) -> Graph:
         """The stages of the live Dockerfile up to `target`.
 
         `images` are the configurations of the base images, where an engine was asked for them;
-        `legacy` is whether its own builder built the container's image, and not BuildKit.
+        `legacy` is whether its own builder built the container's image, and not BuildKit, and
+        `platform` that image's.
         Raises `DockerfileParseError` and, for a target that is no stage, `InvalidArgumentError`.
         """
         live = self._live
@@ -52,6 +54,7 @@ class Dockerfile:
             target=target,
             escape=self._source.escape,
             legacy=legacy,
+            platform=platform,
         )
 
     def base_images(self, build_args: Mapping[str, str] | None = None) -> tuple[str, ...]:

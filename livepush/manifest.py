@@ -77,7 +77,7 @@ def manifest(
         writer.put(name, Entry("file", 0o644, size=len(content), content=content), "")
     if not writer.took:
         return Manifest()
-    return Manifest(writer.items, tuple(_ancestry(writer.root)), owner or (0, 0))
+    return Manifest(writer.items, tuple(ancestry(writer.root)), owner or (0, 0))
 
 
 def matches(tree: Tree, source: str) -> Iterator[str]:
@@ -203,7 +203,7 @@ class _Writer:
             del self.items[below]
 
 
-def _ancestry(path: str) -> Iterator[str]:
+def ancestry(path: str) -> Iterator[str]:
     """`path` and the directories above it but the root, from the top."""
     parts = [part for part in path.split("/") if part]
     for depth in range(1, len(parts) + 1):

@@ -30,7 +30,8 @@ class Opened:
 class Request:
     """What the caller asked for; `stage_images` None means that they are built.
 
-    `legacy` is whether the engine's own builder built the container's image, and not BuildKit.
+    `legacy` is whether the engine's own builder built the container's image, and not BuildKit;
+    `platform` is that image's.
     """
 
     dockerfile: Dockerfile
@@ -40,6 +41,7 @@ class Request:
     target: str
     session: str
     legacy: bool = False
+    platform: str = ""
 
     def labels(self, stage: Stage | None = None) -> dict[str, str]:
         """The labels of what livepush makes on the engine."""

@@ -28,11 +28,6 @@ def resolve(text: str, passwd: str, group: str) -> tuple[int, int]:
     return uid, next((int(row[2]) for row in _rows(group, 3) if row[0] == group_name), gid)
 
 
-def resolve_user(text: str, passwd: str, group: str) -> tuple[int, int]:
-    """Who owns the directory that a `WORKDIR` makes under this `USER`: as `--chown` has it."""
-    return resolve(text, passwd, group)
-
-
 def _user(user: str, passwd: str) -> tuple[int, int]:
     if user.isdigit():
         return int(user), int(user)

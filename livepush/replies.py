@@ -55,6 +55,7 @@ def image_config(reply: Reply) -> ImageConfig:
         onbuild=tuple(config.get("OnBuild") or ()),
         # BuildKit leaves out which engine it was.
         legacy=bool(reply.get("DockerVersion")),
+        platform="/".join(filter(None, map(reply.get, ("Os", "Architecture", "Variant")))),
     )
 
 

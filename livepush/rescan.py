@@ -53,9 +53,9 @@ def _tops(root: str, tree: Tree, hints: Iterable[str]) -> set[str]:
         return standing[path]
 
     tops: set[str] = set()
-    for hint in sorted(hints, key=len):
+    for hint in sorted(hints, key=len):  # what is above others first
         tops.add(next((up for up in _above(hint) if up in tops or not stands(up)), hint))
-    return tops - {top for top in tops if any(up in tops for up in _above(top))}
+    return tops
 
 
 def _above(path: str) -> Iterator[str]:

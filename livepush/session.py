@@ -244,7 +244,8 @@ class Livepush:
         tree = await anyio.to_thread.run_sync(self._context.scan)
         self._files = Snapshot(self._context, tree)
         image = await self._engine.image(self._info.image)
-        self._request = replace(self._request, legacy=image is not None and image.legacy)
+        if image is not None:
+            self._request = replace(self._request, legacy=image.legacy, platform=image.platform)
         self._images = await images_of(self._engine, self._request, self._warn)
         self._graph = self._planned()
         self._opened = Opened()
@@ -271,6 +272,7 @@ class Livepush:
             images=self._images,
             target=self._request.target,
             legacy=self._request.legacy,
+            platform=self._request.platform,
         )
         return without_archives(graph, self._files)
 

@@ -6,7 +6,7 @@ that path; only where none holds anything is it deleted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import anyio.to_thread
@@ -16,10 +16,10 @@ from livepush.destinations import Destinations
 from livepush.engine import Command, Engine, OutputSink
 from livepush.image_files import ImageFiles
 from livepush.landed import Landed, holds_below
-from livepush.manifest import Conflict, Delta, Item, Manifest, delta, gone, manifest
+from livepush.manifest import Conflict, Delta, Item, Manifest, ancestry, delta, gone, manifest
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
 from livepush.origin import fetch_text, fetch_tree
-from livepush.owner import needs_files, resolve, resolve_user
+from livepush.owner import needs_files, resolve
 from livepush.tree import Tree
 
 _MADE = Entry("dir", 0o755)
@@ -27,18 +27,19 @@ _MADE = Entry("dir", 0o755)
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """What one upload did: counts of paths, bytes of content.
-
-    `vanished` are source paths that were gone when their turn came.
-    """
+    """What uploads did: counts of paths, bytes of content."""
 
     written: int = 0
     deleted: int = 0
     size: int = 0
-    vanished: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.written or self.deleted)
+
+    def plus(self, other: Landing) -> Landing:
+        return Landing(
+            self.written + other.written, self.deleted + other.deleted, self.size + other.size
+        )
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class StageContainer:
         self._landed = Landed(stage.steps)
         self._destinations = Destinations(engine, container, base, self._landed)
         self._present: set[str] = set()
+        self._done: dict[int, Landing] = {}
         self._passwd = self._group = ""
 
     async def open(self) -> None:
@@ -106,12 +108,15 @@ class StageContainer:
         *,
         takes: frozenset[str] = frozenset(),
         full: bool = False,
-    ) -> Landing:
+        on_behalf_of: int,
+    ) -> frozenset[str]:
         """Brings what the copy at `position` writes into the container.
 
+        It is accounted to the step at `on_behalf_of`, which may have uncovered what it lands.
         `takes` are changed source paths: what comes from them is written unless its bytes are
-        known to be there. With `full` everything is written. Raises `MissingSource`,
-        `Conflict`, `PermissionError` and `EngineError`; then the same call again puts things right.
+        known to be there. With `full` everything is written. Returns the source paths that were
+        gone when their turn came. Raises `MissingSource`, `Conflict`, `PermissionError` and
+        `EngineError`; then the same call again puts things right.
         """
         await self._destinations.settle(position, self._copies()[position], files.tree)
         landed = self._landed[position]
@@ -127,17 +132,27 @@ class StageContainer:
         changes = self._landed.unhidden(position, changes)
         self._landed.doubt(position, changes)
         clearing = await self._clearing(position, landed, wanted, changes.deleted)
+        clearing.directories += await self._unmade(position, landed, wanted)
         await self._clear(clearing)
-        sent = await self._upload(changes, await self._missing_parents(wanted), files)
+        missing = await self._missing(wanted.made, wanted.owner)
+        sent = await self._upload(changes, missing, files)
         self._landed.settle(position, landed, wanted, changes, sent)
         self._present.update(wanted.made)
-        unsent = changes.written.keys() - sent.keys()
-        return Landing(
+        done = Landing(
             written=len(sent) + len(clearing.from_base),
             deleted=len(clearing.trees) + len(clearing.directories),
             size=sum(item.entry.size for item in sent.values()),
-            vanished=frozenset(changes.written[path].source for path in unsent),
         )
+        self._done[on_behalf_of] = self._done.get(on_behalf_of, Landing()).plus(done)
+        unsent = changes.written.keys() - sent.keys()
+        return frozenset(changes.written[path].source for path in unsent)
+
+    def acknowledge(self, position: int) -> Landing:
+        """All that has landed on behalf of a step since the last call, also where it then failed.
+
+        Whoever asks is to remember it: what changed makes the steps behind it due.
+        """
+        return self._done.pop(position, Landing())
 
     async def run(self, step: Run, output: OutputSink, *, grace: float) -> int:
         """Runs the command as its step says and returns its exit status."""
@@ -148,12 +163,10 @@ class StageContainer:
 
     async def make(self, step: MakeDir) -> bool:
         """Makes the step's directory where it is missing; whether it was."""
-        if await self._engine.stat(self.id, step.path) is not None:
-            return False
-        uid, gid = resolve_user(step.user, self._passwd, self._group)
-        entry = replace(_MADE, uid=uid, gid=gid)
-        await self._upload(Delta(), {step.path: Item(entry, "")}, NoFiles())
-        return True
+        owner = resolve(step.user, self._passwd, self._group) if step.user else (0, 0)
+        missing = await self._missing(ancestry(step.path), owner)
+        await self._upload(Delta(), missing, NoFiles())
+        return bool(missing)
 
     def _copies(self) -> dict[int, Copy]:
         return {i: s for i, s in enumerate(self.stage.steps) if isinstance(s, Copy)}
@@ -195,6 +208,16 @@ class StageContainer:
                 clearing.trees.append(path)
         return clearing
 
+    async def _unmade(self, position: int, landed: Manifest, wanted: Manifest) -> list[str]:
+        """Directories that were made for what the copy wrote, and that nothing else asks for."""
+        if wanted.made or any(isinstance(s, Run) for s in self.stage.steps[:position]):
+            return []  # a command may have made them, too
+        return [
+            path
+            for path in reversed(landed.made)
+            if not self._landed.asks_for(position, path) and await self._base.stat(path) is None
+        ]
+
     async def _clear(self, clearing: _Clearing) -> None:
         if clearing.trees or clearing.directories:
             await self._engine.delete(self.id, clearing.trees, directories=clearing.directories)
@@ -208,13 +231,14 @@ class StageContainer:
             finally:
                 fetched.close()
 
-    async def _missing_parents(self, wanted: Manifest) -> dict[str, Item]:
-        uid, gid = wanted.owner
-        missing = {}
-        for path in wanted.made:
-            if path not in self._present and await self._engine.stat(self.id, path) is None:
-                missing[path] = Item(replace(_MADE, uid=uid, gid=gid), "")
-        return missing
+    async def _missing(self, paths: Iterable[str], owner: tuple[int, int]) -> dict[str, Item]:
+        """The directories among `paths` that are not there, as they have to be made."""
+        made = Item(replace(_MADE, uid=owner[0], gid=owner[1]), "")
+        return {
+            path: made
+            for path in paths
+            if path not in self._present and await self._engine.stat(self.id, path) is None
+        }
 
     async def _upload(
         self, changes: Delta, parents: Mapping[str, Item], files: Files

@@ -5,8 +5,7 @@ already held when it came to be watched, of what a kernel queue dropped, or of a
 died of a name that is not UTF-8. And watching recursively, it follows links out of the tree and
 reports what it finds under either name. So here
 
-- every directory is registered by itself, those that hold nothing of interest are not, and links
-  are never followed;
+- every directory of interest is registered by itself, and links are never followed;
 - once a directory is new, everything is registered again, and when that is done, the new
   directory is hinted at once more: what came before the registration is on disk by then, what
   comes after is reported. The old registration ends only when the new one has begun;
@@ -41,7 +40,7 @@ _LINGER = 0.1  # s; for how long a replaced registration still delivers; more th
 _STALL = 1.0  # s; after such a pause the kernel's queue may have overflowed
 _BURST = 1000  # so it may with that many changes in a row
 _CALM = 0.25  # s; when no change for so long ends the row
-_PAUSE = (0.02, 1.0)  # s; between two registrations at least and at most
+_PAUSE = 0.02  # s; between two registrations at least
 _ATTEMPTS = 10  # to register a tree that is being taken down
 
 
@@ -60,10 +59,10 @@ class Watcher:
 
     Everything is hinted at `interval` seconds after the consumer has last dealt with that; with
     `polling`, after `poll_interval` seconds and for no other reason; and after these, too, while
-    the name of a directory is not UTF-8, which watchfiles cannot follow.
+    the name of a directory is not UTF-8: watchfiles dies of the look that somebody takes at it.
 
     Entering and iterating raise `LivepushError` where the operating system refuses to watch.
-    Leaving takes less than a second and leaves no thread, and may be cancelled.
+    Leaving leaves no thread, even when it is cancelled.
     """
 
     def __init__(
@@ -88,6 +87,7 @@ class Watcher:
         self._wanted = asyncio.Event()
         self._registered: frozenset[str] = frozenset()
         self._identity: tuple[int, int] | None = None
+        self._dead = False
         self._registrations: list[_Registration] = []
         self._lately = 0
         self._calm: asyncio.TimerHandle | None = None
@@ -164,14 +164,18 @@ class Watcher:
                 continue
             if self._folders.identity() is not None:
                 await self._renew()
-            least, most = _PAUSE
-            await anyio.sleep(min(max(least, time.monotonic() - began), most))
+            await anyio.sleep(min(_PAUSE + time.monotonic() - began, 1.0))
 
     async def _differs(self) -> bool:
         """Whether a directory is not registered: its creation need not have been reported."""
-        if self._folders.identity() != self._identity:
+        blind = self._folders.blind
+        directories = await anyio.to_thread.run_sync(self._folders.walk)
+        if self._folders.blind and not blind:
+            self._doubt()  # the consumer comes back to a faster clock
+        # While the clock is all there is, it would die again of the very look it causes.
+        if self._dead and not self._folders.blind:
             return True
-        return bool(await anyio.to_thread.run_sync(self._folders.walk) - self._registered)
+        return self._folders.identity() != self._identity or bool(directories - self._registered)
 
     async def _renew(self) -> Exception | None:
         """Register every directory that there is, then hint at those that are new.
@@ -180,7 +184,7 @@ class Watcher:
         """
         new, self._new = self._new, set()
         identity = self._folders.identity()
-        if identity != self._identity:
+        if self._dead or identity != self._identity:
             new.add(self._folders.root)
         directories = await anyio.to_thread.run_sync(self._folders.walk)
         error = await self._register(directories)
@@ -203,6 +207,7 @@ class Watcher:
         while len(self._registrations) > 1:
             await self._registrations[0].join()
             del self._registrations[0]
+        self._dead = False
         fresh = _Registration(directories, self._receive, self._doubt, self._lose)
         self._registrations.append(fresh)
         await fresh.settled.wait()
@@ -236,8 +241,8 @@ class Watcher:
         self._calm = asyncio.get_running_loop().call_later(_CALM, self._calm_down)
 
     def _lose(self) -> None:
-        """Register again and hint at everything: a registration died."""
-        self._new.add(self._folders.root)
+        """A registration died, and what it had to say is lost."""
+        self._dead = True
         self._wanted.set()
 
     def _calm_down(self) -> None:
@@ -258,7 +263,7 @@ class _Registration:
     """One run of watchfiles over fixed directories, in a thread of its own.
 
     `settled` once they are registered, or `error` tells why they cannot be. `receive` gets the
-    changed paths and which of them are directories, `doubt` is called when some may be missing.
+    changed paths and which are directories, `doubt` and `died` say that some may be missing.
     """
 
     def __init__(
@@ -309,7 +314,6 @@ class _Registration:
                 step=_STEP,
                 stop_event=self,
                 rust_timeout=0,
-                raise_interrupt=False,
                 force_polling=False,
                 recursive=False,
                 ignore_permission_denied=False,

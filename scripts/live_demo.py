@@ -42,7 +42,7 @@ def main() -> None:
         shutil.copy(FIXTURE / "Dockerfile", dockerfile)
         say("$ livepush dockerfile … > Dockerfile.live && docker build … && docker run …")
         port = stack.enter_context(application(context, dockerfile))
-        show(port, "Hello", time.monotonic())
+        show(port, "Hello")
         say("$ livepush watch --container …")
         stack.enter_context(watch(context, dockerfile))
 
@@ -127,17 +127,21 @@ def save(path: Path, content: str) -> float:
     return saved
 
 
-def show(port: int, wanted: str, saved: float) -> None:
-    """Waits until the page has `wanted` in it, and shows it."""
+def show(port: int, wanted: str, saved: float | None = None) -> None:
+    """Waits until the page has `wanted` in it, and shows it with the time since `saved`."""
+    began = time.monotonic() if saved is None else saved
     while True:
         page = fetch(port)
-        passed = time.monotonic() - saved
+        passed = time.monotonic() - began
         if wanted in page:
             break
         if passed > PATIENCE:
             raise SystemExit(f"the page does not say {wanted!r}, but {page!r}")
         time.sleep(POLL)
-    say(f"  {' '.join(page.split())}   after {passed * 1000:.0f} ms\n")
+    say(f"  {' '.join(page.split())}")
+    if saved is not None:
+        say(f"  {passed * 1000:.0f} ms from save to page")
+    say("")
 
 
 def fetch(port: int) -> str:

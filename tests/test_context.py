@@ -156,7 +156,10 @@ def test_an_unreadable_directory_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InvalidArgumentError, match="a/b of the build context cannot be read"):
         context.scan()
     write(tmp_path, ".dockerignore", text="a/b\n")
-    assert paths(Context.open(tmp_path).scan()) == [".dockerignore", "a"]
+    context = Context.open(tmp_path)
+    tree = context.scan()
+    assert paths(tree) == [".dockerignore", "a"]
+    assert context.rescan(tree, {"a/b", "a/b/x"})[1] == Changes()
 
 
 def test_what_vanishes_during_a_scan_is_absent(
@@ -362,6 +365,21 @@ def test_a_write_reaches_a_files_other_names(tmp_path: Path) -> None:
     tree, changes = context.rescan(tree, {"b"})
     assert changes == Changes(frozenset({"a/x"}), frozenset({"b"}))
     assert entry(tree, "a/x").inode is None
+
+
+def test_an_ignored_directory_comes_and_goes_with_what_is_kept_in_it(tmp_path: Path) -> None:
+    write(tmp_path, "a/b/ignored", "c")
+    write(tmp_path, ".dockerignore", text="**\n!**/kept\n")
+    context = Context.open(tmp_path)
+    tree = context.scan()
+    assert paths(tree) == []
+    write(tmp_path, "a/b/kept")
+    tree, changes = context.rescan(tree, {"a/b/kept"})
+    assert changes.changed == {"a", "a/b", "a/b/kept"}
+    (tmp_path / "a/b/kept").unlink()
+    tree, changes = context.rescan(tree, {"a/b/kept"})
+    assert changes.deleted == {"a", "a/b", "a/b/kept"}
+    assert tree.directories() == context.scan().directories()
 
 
 NAMES = st.sampled_from("abc")

@@ -23,7 +23,7 @@ from livepush.ignore import Ignore
 from livepush.live import Dockerfile
 from livepush.manifest import Conflict, Destination, Item, MissingSource, manifest
 from livepush.model import Copy, Entry, Graph, MakeDir, Run, Stage
-from livepush.owner import resolve, resolve_user
+from livepush.owner import resolve
 from livepush.tree import Tree
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "copy.json").read_text())["cases"]
@@ -253,7 +253,7 @@ class Files:
 
     def make(self, step: MakeDir) -> None:
         path = self.landing(step.path)
-        owner = resolve_user(step.user, *self.users())
+        owner = resolve(step.user, *self.users()) if step.user else (0, 0)
         parts = path.split("/") if path else []
         for depth in range(1, len(parts) + 1):
             self.make_missing("/".join(parts[:depth]), owner)

@@ -196,6 +196,25 @@ async def test_a_deleted_directory_goes_with_what_commands_left_in_it(world: Ope
     assert web.holds("/app/src/pkg/cache") is None
 
 
+async def test_a_wildcard_that_finds_nothing_any_more_leaves_no_directory(world: Open) -> None:
+    web = await world(f"FROM {BUSYBOX}\nCOPY *.txt /made/for/it/\n", **{"a.txt": "a"})
+    (web.root / "a.txt").unlink()
+    await web.session.perform_livepush([], ["a.txt"])
+    assert "/made" not in web.engine.files(web.container)
+
+
+async def test_a_step_that_landed_and_then_failed_is_still_followed_up(world: Open) -> None:
+    layered = f"FROM {BUSYBOX}\nCOPY base /app\nCOPY over /app\nRUN cat /app/a > /out\n"
+    web = await world(layered, base__a="below", over__a="above", over__b="b")
+    (web.root / "over/a").unlink()
+    # The second upload is the one that brings back what the deletion uncovers.
+    web.engine.fail_next("put", EngineError("the engine broke off"))
+    with pytest.raises(EngineError):
+        await web.session.perform_livepush([], ["over/a"])
+    assert (await web.save("README", "")).owed == ()
+    assert web.holds("/out") == "below"
+
+
 async def test_a_later_copy_of_the_same_path_wins(world: Open) -> None:
     layered = f"FROM {BUSYBOX}\nCOPY base /app\nCOPY over /app\n"
     web = await world(layered, base__a="below", over__a="above")

@@ -47,15 +47,22 @@ def build_graph(
     target: str = "",
     escape: str = "\\",
     legacy: bool = False,
+    platform: str = "",
 ) -> Graph:
     """The stages of a live Dockerfile up to `target`, by default its last stage.
 
     `live_point` is the index of the live command among `instructions`. With `legacy` the rules are
-    those of the engine's own builder, where they are not BuildKit's. Raises
+    those of the engine's own builder, where they are not BuildKit's. `platform`, such as
+    `linux/amd64`, is that of the image. Raises
     `DockerfileParseError` for what no builder takes, `InvalidArgumentError` for a `target` that
     no stage is called.
     """
-    start = Scope(escape=escape, legacy=legacy, arguments=Arguments(given=dict(arguments or {})))
+    known = {} if legacy or not platform else arg.of_platform(platform)
+    start = Scope(
+        escape=escape,
+        legacy=legacy,
+        arguments=Arguments(given=dict(arguments or {}), defaults=known),
+    )
     stages: list[Stage] = []
     for index, instruction in enumerate(instructions):
         try:

@@ -37,6 +37,14 @@ def declare(instruction: Instruction, arguments: Arguments, escape: str) -> Argu
     return replace(arguments, defaults=defaults)
 
 
+def of_platform(platform: str) -> dict[str, str]:
+    """The arguments that BuildKit declares by itself; a stage sees those that it names."""
+    system, _, machine = platform.partition("/")
+    architecture, _, variant = machine.partition("/")
+    parts = {"PLATFORM": platform, "OS": system, "ARCH": architecture, "VARIANT": variant}
+    return {f"{whose}{part}": parts[part] for whose in ("TARGET", "BUILD") for part in parts}
+
+
 def _value(name: str, default: str | None, arguments: Arguments) -> str | None:
     if name in arguments.given:
         return arguments.given[name]

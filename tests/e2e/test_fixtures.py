@@ -73,6 +73,14 @@ async def test_after_all_edits_the_container_is_as_a_fresh_build(
         assert differences(actual, wanted, but=application.told.varies) == []
 
 
+def test_resources_of_development_are_not_in_what_is_shipped(bench: Bench) -> None:
+    case = next(case for case in CASES if case.name == "dev-resources")
+    shipped = bench.tree_of(bench.build(case.folder / "context", case.folder / "Dockerfile"))
+    live = bench.tree_of(bench.build(case.folder / "context", case.golden_live))
+    assert sorted(live.keys() - shipped.keys()) == ["/app/dev", "/app/dev/people"]
+    assert shipped.keys() < live.keys()
+
+
 async def _opened(
     case: Case, told: Container, tmp_path: Path, bench: Bench, stack: AsyncExitStack
 ) -> Application:

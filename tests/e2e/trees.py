@@ -56,10 +56,7 @@ def exported(container: str) -> Tree:
 
 
 def differences(actual: Tree, wanted: Tree, *, but: Collection[str] = ()) -> list[str]:
-    """One line a path that differs, in order; the paths in `but` and all below them may.
-
-    The mode, owner and presence of a directory in `but` are its own, not its parents'.
-    """
+    """One line a path that differs, in order; the paths in `but` and all below them may."""
     paths = sorted(path for path in {*actual, *wanted} if not _is_below(path, but))
     return [
         line for path in paths if (line := _difference(path, actual.get(path), wanted.get(path)))
@@ -98,15 +95,14 @@ def _difference(path: str, actual: Node | None, wanted: Node | None) -> str:
     if actual.kind != wanted.kind:
         return f"{path}: a {actual.kind} instead of a {wanted.kind}"
     return f"{path}: " + ", ".join(
-        f"{each.name} {_shown(getattr(actual, each.name))} instead of "
-        f"{_shown(getattr(wanted, each.name))}"
-        for each in fields(Node)
-        if getattr(actual, each.name) != getattr(wanted, each.name)
+        f"{name} {_shown(name, actual)} instead of {_shown(name, wanted)}"
+        for name in (each.name for each in fields(Node))
+        if getattr(actual, name) != getattr(wanted, name)
     )
 
 
-def _shown(value: object) -> str:
-    return f"{value:o}" if isinstance(value, int) else str(value)
+def _shown(name: str, node: Node) -> str:
+    return f"{node.mode:o}" if name == "mode" else str(getattr(node, name))
 
 
 def _is_below(path: str, tops: Collection[str]) -> bool:
