@@ -24,7 +24,6 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-import anyio
 import anyio.to_thread
 import watchfiles
 

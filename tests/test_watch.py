@@ -17,6 +17,7 @@ from typing import NoReturn
 import anyio
 import anyio.lowlevel
 import pytest
+import watchfiles
 
 from livepush import watch
 from livepush.context import Context
@@ -68,6 +69,21 @@ def no_thread_is_left() -> Iterator[None]:
     assert not watching_threads()
 
 
+def counted(monkeypatch: pytest.MonkeyPatch, *, vanishing: int = 0) -> list[tuple[str, ...]]:
+    """What watchfiles is told to watch from now on; in the first cases, something is gone."""
+    calls: list[tuple[str, ...]] = []
+    real: Callable[..., Iterator[object]] = watchfiles.watch
+
+    def counting(*directories: str, **options: object) -> Iterator[object]:
+        calls.append(directories)
+        if len(calls) <= vanishing:
+            raise FileNotFoundError(directories[-1])
+        return real(*directories, **options)
+
+    monkeypatch.setattr("watchfiles.watch", counting)
+    return calls
+
+
 def write(root: Path, *paths: str, text: str = "x") -> None:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +124,7 @@ async def test_an_atomic_save_is_followed_again_and_again(tmp_path: Path) -> Non
 
 async def test_a_burst_is_followed_by_doubt(tmp_path: Path) -> None:
     async with Watcher(tmp_path, interval=NEVER) as watcher:
-        names = set(map(str, range(5000)))
+        names = set(map(str, range(2000)))
         write(tmp_path, *names)
         seen = await hints_until(watcher, EVERYTHING)
         assert seen <= names | EVERYTHING
@@ -171,6 +187,22 @@ async def test_renamed_removed_and_recreated_directories_are_followed(tmp_path: 
             write(root, "dist/y", text=f"{serial} edited")
             await follower.catch_up()
         shutil.rmtree(root / "moved")
+        await follower.catch_up()
+
+
+async def test_a_directory_that_vanishes_while_it_is_registered_is_survived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "a/x")
+    async with following(tmp_path) as follower:
+        registered = counted(monkeypatch, vanishing=2)
+        shutil.rmtree(tmp_path / "a")
+        write(tmp_path, "a/x", text="new")
+        async with asyncio.timeout(BOUND):
+            while len(registered) < 3:
+                await follower.catch_up()
+                await anext(follower.watcher)
+        write(tmp_path, "a/x", text="edited")
         await follower.catch_up()
 
 
@@ -293,6 +325,20 @@ async def test_a_directory_whose_name_is_not_utf8_is_polled(tmp_path: Path) -> N
         async with asyncio.timeout(BOUND):
             while "plain/x" not in await anext(watcher):
                 write(tmp_path, "plain/x", text="edited")
+
+
+async def test_such_a_directory_does_not_have_everything_registered_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered = counted(monkeypatch)
+    write(tmp_path, "\udcff/x")
+    context = Context.open(tmp_path)
+    async with Watcher(tmp_path, interval=NEVER, poll_interval=0.01) as watcher:
+        async with asyncio.timeout(BOUND):
+            for _ in range(20):
+                context.scan()  # watchfiles dies of this look
+                assert await anext(watcher) == EVERYTHING
+    assert len(registered) == 1
 
 
 async def test_a_directory_that_gets_such_a_name_is_polled(tmp_path: Path) -> None:

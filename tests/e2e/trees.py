@@ -76,7 +76,7 @@ def _nodes(archive: tarfile.TarFile) -> Iterator[tuple[str, Node]]:
             content = hashlib.sha256(file.read()).hexdigest() if file else ""
             nodes[path] = Node(
                 kind=_KINDS[member.type],
-                mode=member.mode,
+                mode=member.mode & 0o7777,
                 uid=member.uid,
                 gid=member.gid,
                 content=content,
