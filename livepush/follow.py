@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ class _Follower:
         self._session = session
         self._following = following
         self._wake = anyio.Event()
+        self._controls = _stamps(session.context)
 
     async def run(self) -> None:
         context = self._session.context
@@ -92,7 +94,7 @@ class _Follower:
     async def _look(self, hints: Hints) -> None:
         session = self._session
         try:
-            controls = hints & frozenset(session.context.control_files)
+            controls = self._changed_controls()
             if session.context.dockerfile in controls:
                 await self._compare_dockerfile()
             if controls - {session.context.dockerfile}:
@@ -106,6 +108,11 @@ class _Follower:
             session.pushes.note(changes)
             if triggers(changes):
                 self._wake.set()
+
+    def _changed_controls(self) -> set[str]:
+        """The Dockerfile and ignore files that are not what they were at the last look."""
+        before, self._controls = self._controls, _stamps(self._session.context)
+        return {name for name, stamp in self._controls.items() if before.get(name) != stamp}
 
     async def _compare_dockerfile(self) -> None:
         """A changed Dockerfile is answered by a rebuild, unless it says the same as before."""
@@ -154,3 +161,16 @@ class _Follower:
             if quiet.cancelled_caught:
                 return
             self._wake.set()
+
+
+def _stamps(context: Context) -> dict[str, tuple[int, ...]]:
+    """What changes with each of the context's control files; empty for one that is not there."""
+    stamps: dict[str, tuple[int, ...]] = {}
+    for name in context.control_files:
+        try:
+            stat = os.stat(context.root / name)
+        except OSError:
+            stamps[name] = ()
+        else:
+            stamps[name] = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+    return stamps

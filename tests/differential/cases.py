@@ -147,7 +147,8 @@ def _dockerfiles(draw: st.DrawFn) -> list[str]:
         lines.append(f"FROM {parent} AS stage{index}")
         lines += draw(_stage_lines(list(free), left))
         free[f"stage{index}"] = left
-    return [*lines, 'CMD ["sleep", "9999"]']
+    # What ignores the signal to stop is waited for at every restart.
+    return [*lines, "STOPSIGNAL SIGKILL", 'CMD ["sleep", "9999"]']
 
 
 @st.composite
