@@ -263,6 +263,32 @@ def dockerfile(**given: Unpack[parameters.Source]) -> int:
 
 
 @cli.command()
+@_source
+@click.option("--container", required=True, metavar="NAME|ID", help="The container.")
+@click.option("--cached", is_flag=True, help="Let the builder use its cache: faster, less exact.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_build
+@_engine
+@_exits
+def verify(**given: Unpack[parameters.Verify]) -> int:
+    """Compare the container with a fresh build.
+
+    PATH is the build context. The exit code is 1 when they differ. Files that the running
+    application wrote itself are listed apart.
+    """
+    from livepush.commands import parameters
+    from livepush.commands.verify import verify as command
+
+    return command(
+        parameters.inputs(given),
+        parameters.connection(given),
+        container=given["container"],
+        cached=given["cached"],
+        as_json=given["as_json"],
+    )
+
+
+@cli.command()
 @click.option("--dry-run", is_flag=True, help="Only list it.")
 @_engine
 @_exits

@@ -111,15 +111,16 @@ class Engine(Protocol):
         labels: Mapping[str, str] | None = None,
         output: OutputSink | None = None,
         legacy: bool | None = None,
+        cached: bool = True,
     ) -> str:
         """Builds an image and returns its id.
 
         `context` is a tar stream that is already filtered and holds the Dockerfile under the
         name `dockerfile`; `target` is a stage's name. `legacy` chooses the engine's own builder or,
         where it is False, BuildKit; by default the engine does. Builders have a cache each, so an
-        image that the same one built before costs no step. `labels` are put on the
-        image (they are its last layer and harm no cache). Raises `EngineError` with the
-        builder's own words when a step fails. Cancelled, the build is ended.
+        image that the same one built before costs no step; not `cached`, every step is carried out.
+        `labels` are put on the image (they are its last layer and harm no cache). Raises
+        `EngineError` with the builder's own words when a step fails. Cancelled, the build is ended.
         """
 
     async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:
@@ -166,6 +167,12 @@ class Engine(Protocol):
         A link at the end of `path` is given as a link. Raises `FileNotFoundError` at the first
         piece where nothing stands at `path`, and `EngineError` where its last component is not
         UTF-8. Works on a container that is not running.
+        """
+
+    def export(self, container: str) -> AsyncIterator[bytes]:
+        """The tar stream of all the container's own files; what mounts hide is in it.
+
+        Works on a container that is not running.
         """
 
     async def delete(

@@ -86,6 +86,7 @@ class ApiEngine(Engine):
         labels: Mapping[str, str] | None = None,
         output: OutputSink | None = None,
         legacy: bool | None = None,
+        cached: bool = True,
     ) -> str:
         _, builder = await self._connection.negotiated()
         if legacy is not None:
@@ -98,6 +99,7 @@ class ApiEngine(Engine):
             "rm": "1",
             "forcerm": "1",
             "version": builder,
+            "nocache": "" if cached else "1",
         }
         build, said = replies.Build(), bytearray()
         path = f"build?{urlencode(query)}"
@@ -229,6 +231,18 @@ class ApiEngine(Engine):
                 raise FileNotFoundError(path) from error
             if _NOT_A_DIRECTORY in error.message:
                 raise FileNotFoundError(path) from error
+            raise
+
+    async def export(self, container: str) -> AsyncGenerator[bytes, None]:
+        what = f"export the container {container}"
+        location = f"{_of(container)}/export"
+        try:
+            async with aclosing(self._connection.pieces("GET", location, what)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except EngineError as error:
+            if error.status == 404:
+                raise missing(container) from error
             raise
 
     async def delete(

@@ -110,7 +110,7 @@ async def _built(
     engine: Engine, request: Request, stage: Stage, files: Snapshot, opened: Opened
 ) -> str:
     text = with_stage_names(request.dockerfile.generate_live_dockerfile())
-    context = build_context(text, files)
+    context = build_context(text, files, files.context.dockerfile)
     image = await build_stage(
         engine,
         context,
@@ -121,3 +121,13 @@ async def _built(
     )
     opened.built_from[stage.index] = context.tree
     return image
+
+
+async def remove_labelled(engine: Engine, session: str) -> None:
+    """Removes all that carries the label of a session.
+
+    By the label, because a build that was cancelled may have come to its end all the same.
+    """
+    for owned in await engine.owned():
+        if (f"{LABEL}.session", session) in owned.labels:
+            await (engine.remove if owned.kind == "container" else engine.remove_image)(owned.id)

@@ -19,14 +19,21 @@ from livepush import events
 from livepush.archived import without_archives
 from livepush.bus import Bus, EventStream, Listener
 from livepush.context import Context
-from livepush.engine import LABEL, ContainerInfo, Engine
+from livepush.engine import ContainerInfo, Engine
 from livepush.errors import InvalidArgumentError
 from livepush.events import Event
 from livepush.executor import Executor
 from livepush.follow import Following, follow
 from livepush.live import Dockerfile
 from livepush.model import Changes, Graph
-from livepush.opening import Opened, Request, images_of, open_stages, running
+from livepush.opening import (
+    Opened,
+    Request,
+    images_of,
+    open_stages,
+    remove_labelled,
+    running,
+)
 from livepush.plan import make_plan
 from livepush.push import Pushes, PushResult
 from livepush.snapshot import Snapshot
@@ -165,15 +172,8 @@ class Livepush:
 
     async def cleanup_intermediate_containers(self) -> None:
         """Removes the containers of the build stages; after it, only `aclose` is of use."""
-        session = (f"{LABEL}.session", self._request.session)
         with anyio.CancelScope(shield=True):
-            # By their labels: a build that was cancelled may have come to its end all the same.
-            for owned in await self._engine.owned():
-                if session in owned.labels:
-                    remove = self._engine.remove
-                    await (remove if owned.kind == "container" else self._engine.remove_image)(
-                        owned.id
-                    )
+            await remove_labelled(self._engine, self._request.session)
 
     async def aclose(self) -> None:
         """Ends the running push and removes all that the session made on the engine."""

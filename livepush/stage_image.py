@@ -13,36 +13,44 @@ from livepush.manifest import Item
 from livepush.model import Entry, Stage
 from livepush.tree import Tree
 
-_DOCKERFILE = ".livepush.Dockerfile"
+DOCKERFILE = ".livepush.Dockerfile"
+"""What the live Dockerfile is called in a context that does not hold it itself."""
 _IGNORE = ".dockerignore"
 
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What an engine is sent for a build: `items` by path, and the tree that they make."""
+    """What an engine is sent for a build: `items` by path, and the tree that they make.
+
+    `dockerfile` is the path of the Dockerfile among them.
+    """
 
     items: Mapping[str, Item]
     files: Files
+    dockerfile: str
 
     @property
     def tree(self) -> Tree:
         return Tree.of((path, item.entry) for path, item in self.items.items())
 
 
-def build_context(text: str, files: Files) -> BuildContext:
-    """The filtered context with the Dockerfile `text` in it, under a name that no `COPY` takes.
+def build_context(text: str, files: Files, dockerfile: str) -> BuildContext:
+    """The filtered context with the Dockerfile `text` in it.
 
-    As the docker command line does for a Dockerfile outside of the context, the ignore file that
-    is sent names it.
+    Where the context holds that very text at `dockerfile`, nothing is added. Otherwise it gets a
+    name that no `COPY` takes and, as the docker command line does for a Dockerfile outside of the
+    context, the ignore file that is sent names it.
     """
     items = {path: Item(entry, path) for path, entry in files.tree.walk()}
-    theirs, ours = _read(files, _IGNORE), [_DOCKERFILE]
+    if _read(files, dockerfile) == text.encode(errors="surrogateescape"):
+        return BuildContext(items, files, dockerfile)
+    theirs, ours = _read(files, _IGNORE), [DOCKERFILE]
     if theirs is None:
         ours.append(_IGNORE)
     ignore = b"\n".join([theirs or b"", *(name.encode() for name in ours), b""])
-    for name, content in ((_DOCKERFILE, text.encode(errors="surrogateescape")), (_IGNORE, ignore)):
+    for name, content in ((DOCKERFILE, text.encode(errors="surrogateescape")), (_IGNORE, ignore)):
         items[name] = Item(Entry("file", 0o644, size=len(content), content=content), "")
-    return BuildContext(items, files)
+    return BuildContext(items, files, DOCKERFILE)
 
 
 async def build_stage(
@@ -60,7 +68,7 @@ async def build_stage(
     """
     return await engine.build(
         pack(context.items.items(), context.files, lambda _: None),
-        dockerfile=_DOCKERFILE,
+        dockerfile=context.dockerfile,
         target=target_name(stage),
         build_args=build_args,
         labels=labels,
@@ -79,11 +87,11 @@ async def base_image(
     if known is not None:
         return known
     content = f"FROM {name}\n".encode()
-    only = {_DOCKERFILE: Item(Entry("file", 0o644, size=len(content), content=content), "")}
+    only = {DOCKERFILE: Item(Entry("file", 0o644, size=len(content), content=content), "")}
     try:
         built = await engine.build(
             pack(only.items(), NoFiles(), lambda _: None),
-            dockerfile=_DOCKERFILE,
+            dockerfile=DOCKERFILE,
             labels=labels,
             legacy=legacy,
         )
@@ -114,7 +122,8 @@ def with_stage_names(text: str) -> str:
 
 
 def _read(files: Files, path: str) -> bytes | None:
-    if files.tree.get(path) is None:
+    entry = files.tree.get(path)
+    if entry is None or entry.kind != "file":
         return None
     with files.open_file(path) as file:
         return file.read()

@@ -28,7 +28,7 @@ FLOORS = tuple(
         # One idea each.
         "tree pattern substitution bus droppings endpoint replies shell watch",
         "words ignore manifest sources execution testing.files",
-        "flags plan archive landed scan engineapi testing.commands",
+        "difference flags plan archive landed scan engineapi testing.commands",
         "lexer grammar ledger narration rescan archived origin image_files docker testing.engine",
         "dockerfile render context destinations testing",
         # Text to directives, instructions to stages: a file each.
@@ -42,12 +42,12 @@ FLOORS = tuple(
         "live executor",
         "push opening",
         "follow",
-        "session",
+        "session verification",
         "livepush",
         # Its guest, the command line.
         "commands commands.listing commands.complaint commands.interrupt",
         "commands.connection commands.showing commands.inputs",
-        "commands.clean commands.dockerfile commands.plan commands.rehearsal",
+        "commands.clean commands.dockerfile commands.plan commands.rehearsal commands.verify",
         "commands.opened",
         "commands.parameters commands.push commands.watch",
         "cli",
@@ -70,7 +70,18 @@ DOORS = {
 # What only thinks: it waits for nothing and opens nothing, so it can be tested by values alone.
 THINKING = frozenset(
     {"errors", "model", "citation", "legible", "owner", "tree", "pattern", "substitution"}
-    | {"droppings", "words", "ignore", "manifest", "sources", "plan", "flags", "ledger", "landed"}
+    | {
+        "difference",
+        "droppings",
+        "words",
+        "ignore",
+        "manifest",
+        "sources",
+        "plan",
+        "flags",
+        "ledger",
+        "landed",
+    }
     | {"narration", "lexer", "grammar", "dockerfile", "live"}
     | {module for module in FLOOR if module.split(".")[0] in ("directives", "stages")}
 )

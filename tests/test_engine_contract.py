@@ -186,6 +186,19 @@ async def test_nothing_stands_below_files_and_loops(engine: Engine, stopped: str
     assert (loop.kind, loop.target) == ("link", "")
 
 
+async def test_export_gives_everything(engine: Engine, stopped: str) -> None:
+    item = Item("app/bin", mode=0o4711, uid=5, gid=6, content=b"x")
+    await engine.put(stopped, stream(item))
+    everything = {each.name.strip("./"): each for each in await items(engine.export(stopped))}
+    assert everything["app/bin"] == item
+    assert everything["bin"].kind == "dir"
+
+
+async def test_export_of_no_container_is_refused(engine: Engine) -> None:
+    with pytest.raises(ContainerNotRunningError):
+        await items(engine.export("livepush-no-such-container"))
+
+
 @pytest.mark.parametrize("path", ["/nope", "/f/below"])
 async def test_get_of_nothing_is_file_not_found(engine: Engine, stopped: str, path: str) -> None:
     await engine.put(stopped, stream(Item("f")))

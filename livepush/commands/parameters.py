@@ -58,6 +58,12 @@ class Plan(Build, Files):
     pass
 
 
+class Verify(Build, Engine):
+    container: str
+    cached: bool
+    as_json: bool
+
+
 class Clean(Engine):
     dry_run: bool
 

@@ -149,6 +149,7 @@ class FakeEngine(Engine):
         labels: Mapping[str, str] | None = None,
         output: OutputSink | None = None,
         legacy: bool | None = None,
+        cached: bool = True,
     ) -> str:
         self._called("build", target, dict(build_args or {}))
         archive = await _whole(context)
@@ -195,6 +196,10 @@ class FakeEngine(Engine):
     async def get(self, container: str, path: str) -> AsyncGenerator[bytes, None]:
         self._called("get", container, path)
         yield self._existing(container).files.archive(path)
+
+    async def export(self, container: str) -> AsyncGenerator[bytes, None]:
+        self._called("export", container)
+        yield self._existing(container).files.archive("/")
 
     async def delete(
         self, container: str, paths: Sequence[str], *, directories: Sequence[str] = ()

@@ -1,0 +1,100 @@
+"""How the files of a container differ from those of a fresh build. Pure.
+
+Three trees tell it: the container's, the fresh build's, and that of the image the container was
+made from. A path that only the container has, and that its image had not, was not built: the
+running application wrote it. Times are not compared, because builds do not agree on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from livepush.model import Entry, Step
+from livepush.tree import Tree
+
+# What an engine puts into every container itself.
+ENGINES_OWN = (
+    *("dev", "proc", "sys", ".dockerenv"),
+    *("etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"),
+)
+
+StepOf = Callable[[str], Step | None]
+"""The step that writes an absolute path last, None where no copy does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One path that differs: `what` says how, `step` is the copy that should have written it."""
+
+    path: str
+    what: str
+    step: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`differences` by path, and the paths that the application itself has written."""
+
+    differences: tuple[Difference, ...]
+    not_built: tuple[str, ...]
+
+
+def compare(
+    container: Tree, fresh: Tree, image: Tree, *, but: Collection[str] = (), step_of: StepOf
+) -> Comparison:
+    """Compares the container with the fresh build; `image` is what the container began with.
+
+    Paths in `but`, relative to the root, and all below them are left out, such as volumes.
+    """
+    left_out = (*ENGINES_OWN, *but)
+    here, wanted = _nodes(container, left_out), _nodes(fresh, left_out)
+    differences: list[Difference] = []
+    not_built: list[str] = []
+    for path in sorted(here.keys() | wanted.keys()):
+        what = _what(here.get(path), wanted.get(path))
+        if not what:
+            continue
+        if path not in wanted and image.get(path) is None:
+            not_built.append(f"/{path}")
+        else:
+            differences.append(Difference(f"/{path}", what, step_of(f"/{path}")))
+    return Comparison(tuple(differences), tuple(not_built))
+
+
+def _nodes(tree: Tree, left_out: Collection[str]) -> dict[str, Entry]:
+    return dict(_walk(tree, "", frozenset(left_out)))
+
+
+def _walk(tree: Tree, here: str, left_out: frozenset[str]) -> Iterator[tuple[str, Entry]]:
+    for name, entry in tree.children(here).items():
+        path = f"{here}/{name}" if here else name
+        if path in left_out:
+            continue
+        yield path, entry
+        if entry.kind == "dir":
+            yield from _walk(tree, path, left_out)
+
+
+def _what(here: Entry | None, wanted: Entry | None) -> str:
+    if wanted is None:
+        return "too much"
+    if here is None:
+        return "missing"
+    if here.kind != wanted.kind:
+        return f"{_KINDS[here.kind]} instead of {_KINDS[wanted.kind]}"
+    return ", ".join(_details(here, wanted))
+
+
+def _details(here: Entry, wanted: Entry) -> Iterator[str]:
+    if here.digest != wanted.digest:
+        yield "other content"
+    if here.target != wanted.target:
+        yield f"leads to {here.target} instead of {wanted.target}"
+    if here.mode != wanted.mode:
+        yield f"mode {here.mode:04o} instead of {wanted.mode:04o}"
+    if (here.uid, here.gid) != (wanted.uid, wanted.gid):
+        yield f"owner {here.uid}:{here.gid} instead of {wanted.uid}:{wanted.gid}"
+
+
+_KINDS = {"file": "a file", "dir": "a directory", "link": "a link", "other": "a special file"}
