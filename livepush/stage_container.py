@@ -6,6 +6,7 @@ that path; only where none holds anything is it deleted.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -210,12 +211,16 @@ class StageContainer:
 
     async def _unmade(self, position: int, landed: Manifest, wanted: Manifest) -> list[str]:
         """Directories that were made for what the copy wrote, and that nothing else asks for."""
-        if wanted.made or any(isinstance(s, Run) for s in self.stage.steps[:position]):
-            return []  # a command may have made them, too
+        if wanted.made:
+            return []
+        # A command that had made them would have named them; the engine only removes empty ones.
+        commands = [s.command for s in self.stage.steps[:position] if isinstance(s, Run)]
         return [
             path
             for path in reversed(landed.made)
-            if not self._landed.asks_for(position, path) and await self._base.stat(path) is None
+            if not self._landed.asks_for(position, path)
+            and not any(posixpath.basename(path) in command for command in commands)
+            and await self._base.stat(path) is None
         ]
 
     async def _clear(self, clearing: _Clearing) -> None:

@@ -25,6 +25,9 @@ from tests.e2e.trees import Tree, differences, exported
 CASES = int(os.environ.get("LIVEPUSH_DIFFERENTIAL", "0"))
 FEW = 6
 ROUNDS = 5 if CASES else 3
+# BuildKit of engine 26 stumbles over a link that leads nowhere, below a directory that a wildcard
+# found (moby/buildkit#4946); others copy the link.
+_DEFECT = "failed to compute cache key"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(0 if CASES else 600)]
 score: Counter[str] = Counter()
@@ -74,9 +77,10 @@ async def _compare(case: Case, directory: Path, bench: Bench) -> None:
                 apply(root, edit)
             told = await _quiet(watch, root, number, since)
             wanted = _built(bench, root)
-            if wanted is None:
-                assert told[-1]["owed"], f"round {number}: the build fails, the push does not"
-                score["fails in both"] += 1
+            if isinstance(wanted, DockerError):
+                known = _DEFECT in str(wanted) and not told[-1]["owed"]
+                assert known or told[-1]["owed"], f"round {number}: only the build fails: {wanted}"
+                score["the builder's own defect" if known else "fails in both"] += 1
                 continue
             assert not told[-1]["owed"], f"round {number}: {watch.said}"
             different = differences(exported(container), wanted)
@@ -84,12 +88,12 @@ async def _compare(case: Case, directory: Path, bench: Bench) -> None:
             score["equal"] += 1
 
 
-def _built(bench: Bench, root: Path) -> Tree | None:
-    """The files of a fresh build, None where there can be none."""
+def _built(bench: Bench, root: Path) -> Tree | DockerError:
+    """The files of a fresh build, or why there can be none."""
     try:
         return bench.tree_of(bench.build(root, root / "Dockerfile"))
-    except DockerError:
-        return None
+    except DockerError as error:
+        return error
 
 
 async def _quiet(watch: Watch, root: Path, number: int, since: int) -> list[WireEvent]:

@@ -22,8 +22,8 @@ class DockerError(AssertionError):
 
 def docker(*arguments: str) -> str:
     """What the command prints. Raises `DockerError` where it fails."""
-    # The builder that every engine's command line has without a plug-in.
-    environ = {**os.environ, "DOCKER_BUILDKIT": "0"}
+    # By default the builder that every engine's command line has without a plug-in.
+    environ = {"DOCKER_BUILDKIT": "0", **os.environ}
     done = subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, env=environ, check=False
     )
