@@ -69,10 +69,14 @@ class ApiEngine(Engine):
         return f"{name} {reply['Version']}, API {(await self._connection.negotiated())[0]}"
 
     async def container(self, container: str) -> ContainerInfo | None:
+        if not container:
+            return None  # the engine would take the question for one about all of them
         reply = await self._found(f"{_of(container)}/json", f"inspect the container {container}")
         return None if reply is None else replies.container_info(reply)
 
     async def image(self, reference: str) -> ImageConfig | None:
+        if not reference:
+            return None
         reply = await self._found(f"{_image(reference)}/json", f"inspect the image {reference}")
         return None if reply is None else replies.image_config(reply)
 

@@ -35,6 +35,8 @@ async def test_ping_tells_a_name_and_a_version(engine: Engine) -> None:
 async def test_what_is_unknown_is_none(engine: Engine) -> None:
     assert await engine.container("livepush-no-such-container") is None
     assert await engine.image("livepush-no-such-image:1") is None
+    assert await engine.container("") is None
+    assert await engine.image("") is None
 
 
 async def test_image_tells_its_configuration(engine: Engine) -> None:
