@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         EngineUnreachableError,
         InvalidArgumentError,
         LivepushError,
+        NoShellError,
         UnsupportedError,
     )
     from livepush.events import (
@@ -77,6 +78,7 @@ __all__ = [
     "LivepushEnd",
     "LivepushError",
     "LivepushStart",
+    "NoShellError",
     "Output",
     "Plan",
     "PushResult",

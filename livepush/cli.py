@@ -196,7 +196,7 @@ def watch(**given: Unpack[parameters.Watch]) -> int:
 
     PATH is the build context, by default the current directory.
 
-    From when "watching" is shown, no save can be missed.
+    From when "ready" is shown, no save can be missed.
     """
     from livepush.commands import parameters
     from livepush.commands.watch import watch as command

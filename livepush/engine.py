@@ -183,6 +183,7 @@ class Engine(Protocol):
         `directories` come children first. What is not there is no error. Links are removed,
         never followed at their end. Needs a running container. Cancelled, it finishes. Failed,
         as much is removed as can be.
+        Raises `NoShellError`, with nothing removed, in a container without `/bin/sh`.
         """
 
     async def run(

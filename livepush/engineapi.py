@@ -23,7 +23,7 @@ from livepush.engine import (
     Owned,
     PathStat,
 )
-from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.errors import ContainerNotRunningError, EngineError, NoShellError
 from livepush.execution import Execution, Requests, delete, missing
 from livepush.replies import Json, Reply
 from livepush.shield import finish, settle
@@ -253,7 +253,7 @@ class ApiEngine(Engine):
         self, container: str, paths: Sequence[str], *, directories: Sequence[str] = ()
     ) -> None:
         if await self.stat(container, shell.SHELL) is None:
-            raise EngineError(
+            raise NoShellError(
                 f"Nothing can be deleted in the container {container}: it has no {shell.SHELL}."
             )
         await finish(delete(self._connection, container, paths, directories))

@@ -7,7 +7,8 @@ LivepushError
 ├── InvalidArgumentError      the caller: a path, option or number that does not fit
 ├── ContainerNotRunningError  the container's owner: it is not there to be pushed to
 ├── EngineError               the engine: it refused, broke off or answered garbage
-│   └── EngineUnreachableError    nothing answers at its address
+│   ├── EngineUnreachableError    nothing answers at its address
+│   └── NoShellError              the container lacks the shell that the call needs
 └── CommandFailedError        the user's command, where there is no event stream to tell it on
 ```
 
@@ -60,6 +61,10 @@ class EngineError(LivepushError):
     def __init__(self, message: str, *, status: int = 0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+
+class NoShellError(EngineError):
+    """The container has no `/bin/sh`, which alone can do what was asked there."""
 
 
 class EngineUnreachableError(EngineError):

@@ -105,7 +105,7 @@ class Narrator:
         subject = self._subject
         stages = "1 stage" if event.stages == 1 else f"{event.stages} stages"
         rehearsed = ", dry run" if subject.rehearsed else ""
-        text = f"watching {subject.context} -> {subject.container} ({stages}{rehearsed})"
+        text = f"ready: watching {subject.context} -> {subject.container} ({stages}{rehearsed})"
         return Line(visible(text), "strong")
 
     def _start(self, event: events.LivepushStart) -> Iterator[Line]:

@@ -91,8 +91,8 @@ async def open_stages(
     given = request.stage_images
     if given is not None and len(given) != len(stages):
         raise InvalidArgumentError(
-            f"{len(given)} stage images were given, the live Dockerfile has {len(stages)} stages "
-            "before its last",
+            f"stage images: {len(given)} given, {len(stages)} needed, one for each stage of the "
+            "live Dockerfile but its last",
             hint="Give one --stage-image a stage, in order, or none to have them built.",
         )
     followed = [stage for stage in graph.followed() if stage.index != graph.target.index]

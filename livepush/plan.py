@@ -132,30 +132,27 @@ class Plan:
             yield "nothing to do"
 
 
-def make_plan(graph: Graph, changed: Collection[str], deleted: Collection[str]) -> Plan:
+def make_plan(
+    graph: Graph,
+    changed: Collection[str],
+    deleted: Collection[str],
+    leads: Mapping[str, frozenset[StepRef]] | None = None,
+) -> Plan:
     """What the changes ask for; paths are relative to the context, in any spelling.
 
-    A path that leads out of the context is unclaimed like any other that no step takes.
+    A path that leads out of the context is unclaimed like any other that no step takes. `leads`
+    are paths behind links that steps copy from, where the files are known.
     """
     outside = frozenset(path for path in (*changed, *deleted) if not _is_inside(path))
     paths = frozenset(clean(p) for p in (*changed, *deleted) if p not in outside)
-    return _planned(graph, claims(graph, paths), paths | outside)
+    return _planned(graph, claims(graph, paths, leads or {}), paths | outside)
 
 
-def full_plan(graph: Graph) -> Plan:
-    """Everything again, as if every file had changed."""
-    every = {
-        (stage.index, position): frozenset({""})
-        for stage in graph.followed()
-        for position, step in enumerate(stage.steps)
-        if isinstance(step, Copy) and _context_sources(step)
-    }
-    return _planned(graph, every, frozenset())
-
-
-def claims(graph: Graph, paths: Iterable[str]) -> Mapping[StepRef, frozenset[str]]:
+def claims(
+    graph: Graph, paths: Iterable[str], leads: Mapping[str, frozenset[StepRef]]
+) -> Mapping[StepRef, frozenset[str]]:
     """Which of `paths` each step that copies from the build context takes."""
-    by_source: dict[str, set[StepRef]] = {}
+    by_source: dict[str, set[StepRef]] = {path: set(refs) for path, refs in leads.items()}
     for stage in graph.followed():
         for position, step in enumerate(stage.steps):
             if not isinstance(step, Run | MakeDir):
@@ -209,7 +206,8 @@ def _stage_actions(
     for position, step in enumerate(stage.steps):
         takes = taken.get((stage.index, position), frozenset())
         upstream = _upstream(step, reasons)
-        because |= takes | (upstream or frozenset())
+        own = takes | (upstream or frozenset())
+        because |= own
         reached = bool(takes) or upstream is not None
         begun = begun or reached
         verb = _verb(step, reached=reached, begun=begun, replayed=replayed)
@@ -222,7 +220,7 @@ def _stage_actions(
             line=step.line,
             text=step.text,
             reach=position,
-            because=because,
+            because=because if replayed or verb in ("run", "refuse") else own,
             takes=takes,
             full=replayed,
         )

@@ -1,8 +1,8 @@
 """Pushes: one at a time, what is owed is carried out, overtaken, or kept for the next one.
 
-- One push runs at a time. A change that comes meanwhile waits for the next push, unless it reaches
-  the command that is running or an earlier step of the same stage: then the push is overtaken,
-  its command is ended for real, and the next push takes both.
+- One push runs at a time. A change that comes meanwhile joins it as soon as the running step is
+  done, unless it reaches the command that is running or an earlier step of the same stage: then
+  the push is overtaken, its command is ended for real, and the next push takes both.
 - What reaches a step that only a build can take is set aside: it stays owed, is named at once and
   at the end of every push, and holds up nothing else.
 - What is owed is in `livepush.ledger`; nothing else remembers anything.
@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import anyio
@@ -20,6 +21,7 @@ from livepush.bus import Bus
 from livepush.errors import LivepushError, UnsupportedError
 from livepush.events import Event, PushStatus
 from livepush.executor import Executor, StepFailedError
+from livepush.leads import Leads
 from livepush.ledger import Ledger
 from livepush.model import Changes, Fixed, Graph
 from livepush.plan import Action, make_plan
@@ -43,9 +45,21 @@ class PushResult:
 class Pushes:
     """The pushes of one session."""
 
-    def __init__(self, graph: Graph, executor: Executor, bus: Bus, *, restarts: bool) -> None:
-        """Without `restarts` the application's container is never restarted."""
+    def __init__(
+        self,
+        graph: Graph,
+        executor: Executor,
+        bus: Bus,
+        *,
+        leads: Callable[[], Leads],
+        restarts: bool,
+    ) -> None:
+        """`leads` tells where links lead the sources now.
+
+        Without `restarts` the application's container is never restarted.
+        """
         self.graph = graph
+        self._leads = leads
         self._executor = executor
         self._bus = bus
         self._restarts = restarts
@@ -71,7 +85,7 @@ class Pushes:
         """Owes `changes` from now on, and cancels the push that they overtake."""
         self._noted += 1
         self._news = self._news.then(changes)
-        plan = make_plan(self.graph, changes.changed, changes.deleted)
+        plan = make_plan(self.graph, changes.changed, changes.deleted, self._leads())
         self._ledger = self._ledger.noted(plan)
         if self._running is not None and self._scope is not None and self._overtaken(self._running):
             self._scope.cancel()
@@ -82,7 +96,6 @@ class Pushes:
         async with self._lock:
             if self._covered >= mine > 0:
                 return self._last
-            self._covered = self._noted
             self._serial += 1
             self._current = self._serial
             began = time.monotonic()
@@ -105,15 +118,15 @@ class Pushes:
             return
 
     async def _carried_out(self) -> PushResult:
-        self._begin()
+        self._take_up()
         result = PushResult(self._serial, "failed" if self._ledger.aside else "nothing")
         while True:
+            if self.owes:
+                self._take_up()
             self._ledger = self._ledger.settled()
             if not self._ledger.owed.actions:
                 return result
             action = self._ledger.owed.actions[0]
-            if action.verb == "run" and self._overtaken(action):
-                return replace(result, status="cancelled")
             try:
                 changed = await self._perform(action)
             except StepFailedError as failure:
@@ -126,7 +139,9 @@ class Pushes:
             if changed and result.status == "nothing":
                 result = replace(result, status="succeeded")
 
-    def _begin(self) -> None:
+    def _take_up(self) -> None:
+        """Takes up all that waits, and tells of it: again, when it joins a push that runs."""
+        self._covered = self._noted
         news, self._news = self._news, Changes()
         self._ledger = self._ledger.taken()
         self.emit(

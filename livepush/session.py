@@ -24,6 +24,7 @@ from livepush.errors import InvalidArgumentError
 from livepush.events import Event
 from livepush.executor import Executor
 from livepush.follow import Following, follow
+from livepush.leads import Leads, leads
 from livepush.live import Dockerfile
 from livepush.model import Changes, Graph
 from livepush.opening import (
@@ -34,7 +35,7 @@ from livepush.opening import (
     remove_labelled,
     running,
 )
-from livepush.plan import make_plan
+from livepush.plan import StepRef, make_plan
 from livepush.push import Pushes, PushResult
 from livepush.snapshot import Snapshot
 from livepush.tree import Tree
@@ -61,6 +62,7 @@ class Livepush:
         self._context = context
         self._stack = stack
         self._files = Snapshot(context, Tree({}))
+        self._led: Leads = {}
         self._reading = anyio.Lock()
         self._bus = Bus()
 
@@ -137,7 +139,7 @@ class Livepush:
     ) -> bool:
         """Whether those changes would lead to anything. Raises `InvalidArgumentError`."""
         changes = self._changes(added_or_updated, deleted)
-        return bool(make_plan(self._graph, changes.changed, changes.deleted))
+        return bool(make_plan(self._graph, changes.changed, changes.deleted, self._leads()))
 
     async def perform_livepush(
         self, added_or_updated: Collection[str], deleted: Collection[str] = ()
@@ -251,6 +253,7 @@ class Livepush:
         self._opened = Opened()
         self._stack.push_async_callback(self.cleanup_intermediate_containers)
         await open_stages(self._engine, self._request, self._graph, self._files, self._opened)
+        self._led = leads(self._graph, self._files.tree)
         executor = Executor(
             self._engine,
             self._graph,
@@ -263,7 +266,9 @@ class Livepush:
             restart_grace=self._info.stop_timeout or RESTART_GRACE,
         )
         self._executor = executor
-        self._pushes = Pushes(self._graph, executor, self._bus, restarts=restarts)
+        self._pushes = Pushes(
+            self._graph, executor, self._bus, leads=self._leads, restarts=restarts
+        )
         await executor.open(self._opened.built_from)
 
     def _planned(self) -> Graph:
@@ -279,6 +284,15 @@ class Livepush:
     def _adopt(self, graph: Graph) -> None:
         self._graph = self._pushes.graph = graph
         self._executor.adopt(graph)
+
+    def _leads(self) -> Leads:
+        # What a link led to before the change is of interest as well: it may be what is gone.
+        before, self._led = self._led, leads(self._graph, self._files.tree)
+        nowhere: frozenset[StepRef] = frozenset()
+        return {
+            path: before.get(path, nowhere) | self._led.get(path, nowhere)
+            for path in before.keys() | self._led.keys()
+        }
 
     def _emit(self, event: Event) -> None:
         self._pushes.emit(event)

@@ -15,10 +15,11 @@ import anyio.to_thread
 from livepush.archive import Files, NoFiles, Sent, digest_of, pack
 from livepush.destinations import Destinations
 from livepush.engine import Command, Engine, OutputSink
+from livepush.errors import NoShellError, UnsupportedError
 from livepush.image_files import ImageFiles
 from livepush.landed import Landed, holds_below
 from livepush.manifest import Conflict, Delta, Item, Manifest, ancestry, delta, gone, manifest
-from livepush.model import Copy, Entry, MakeDir, Run, Stage
+from livepush.model import Copy, Entry, MakeDir, Run, Stage, Step
 from livepush.origin import fetch_text, fetch_tree
 from livepush.owner import needs_files, resolve
 from livepush.tree import Tree
@@ -116,8 +117,9 @@ class StageContainer:
         It is accounted to the step at `on_behalf_of`, which may have uncovered what it lands.
         `takes` are changed source paths: what comes from them is written unless its bytes are
         known to be there. With `full` everything is written. Returns the source paths that were
-        gone when their turn came. Raises `MissingSource`, `Conflict`, `PermissionError` and
-        `EngineError`; then the same call again puts things right.
+        gone when their turn came. Raises `MissingSource`, `Conflict`, `PermissionError`,
+        `UnsupportedError` for a deletion where there is no shell, and `EngineError`; then the same
+        call again puts things right.
         """
         await self._destinations.settle(position, self._copies()[position], files.tree)
         landed = self._landed[position]
@@ -134,7 +136,7 @@ class StageContainer:
         self._landed.doubt(position, changes)
         clearing = await self._clearing(position, landed, wanted, changes.deleted)
         clearing.directories += await self._unmade(position, landed, wanted)
-        await self._clear(clearing)
+        await self._clear(clearing, self.stage.steps[position])
         missing = await self._missing(wanted.made, wanted.owner)
         sent = await self._upload(changes, missing, files)
         self._landed.settle(position, landed, wanted, changes, sent)
@@ -223,9 +225,13 @@ class StageContainer:
             and await self._base.stat(path) is None
         ]
 
-    async def _clear(self, clearing: _Clearing) -> None:
+    async def _clear(self, clearing: _Clearing, step: Step) -> None:
         if clearing.trees or clearing.directories:
-            await self._engine.delete(self.id, clearing.trees, directories=clearing.directories)
+            try:
+                await self._engine.delete(self.id, clearing.trees, directories=clearing.directories)
+            except NoShellError as error:
+                reason = "deletes files in a container without a shell, which only a build can do"
+                raise UnsupportedError(f"{step.text} {reason}", line=step.line) from error
         for path in clearing.from_base:
             fetched = await self._base.fetch(path)
             try:

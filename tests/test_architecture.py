@@ -29,7 +29,8 @@ FLOORS = tuple(
         "tree pattern substitution bus droppings endpoint replies shell watch",
         "words ignore manifest sources execution testing.files",
         "difference flags plan archive landed scan engineapi testing.commands",
-        "lexer grammar ledger narration rescan archived origin image_files docker testing.engine",
+        """lexer grammar leads ledger narration rescan archived origin image_files docker
+        testing.engine""",
         "dockerfile render context destinations testing",
         # Text to directives, instructions to stages: a file each.
         "directives.directive stages.path stages.reference snapshot stage_container stage_image",
@@ -73,6 +74,7 @@ THINKING = frozenset(
     | {
         "difference",
         "droppings",
+        "leads",
         "words",
         "ignore",
         "manifest",

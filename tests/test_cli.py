@@ -308,7 +308,7 @@ def test_stage_images_are_counted(run: Run, app: Path, web: FakeEngine) -> None:
     words = ("--stage-image", "a", "--stage-image", "b", "--changed", "src/a.js")
     result = run("push", "--container", "web", *words)
     assert result.exit_code == 2
-    assert result.stderr.startswith("livepush: 2 stage images were given")
+    assert result.stderr.startswith("livepush: stage images: 2 given")
 
 
 def test_clean_removes_what_is_labelled_and_prints_it(run: Run, app: Path, web: FakeEngine) -> None:

@@ -220,9 +220,9 @@ def test_a_step_that_failed_by_itself_is_told_once() -> None:
 @pytest.mark.parametrize(
     ("stages", "rehearsed", "line"),
     [
-        (2, False, "watching app -> web (2 stages)"),
-        (1, False, "watching app -> web (1 stage)"),
-        (1, True, "watching app -> web (1 stage, dry run)"),
+        (2, False, "ready: watching app -> web (2 stages)"),
+        (1, False, "ready: watching app -> web (1 stage)"),
+        (1, True, "ready: watching app -> web (1 stage, dry run)"),
     ],
 )
 def test_ready_names_context_and_container(stages: int, rehearsed: bool, line: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from livepush.live import Dockerfile
 from livepush.model import Copy, Graph
 from livepush.pattern import compile_component, has_wildcard
-from livepush.plan import Plan, StepRef, claims, full_plan, make_plan
+from livepush.plan import Plan, StepRef, claims, make_plan
 
 
 def plan(text: str, *changed: str, deleted: Sequence[str] = ()) -> list[str]:
@@ -207,21 +207,6 @@ def test_takes_are_the_paths_that_a_step_copies_itself() -> None:
     assert [action.because for action in actions][2] == {"a", "b"}
 
 
-def test_a_full_plan_copies_everything_again() -> None:
-    graph = Dockerfile(STAGES).graph()
-    full = full_plan(graph)
-    assert [action.verb for action in full.actions] == [
-        "sync",
-        "run",
-        "sync",
-        "import",
-        "run",
-        "restart",
-    ]
-    assert full.paths == {""}
-    assert claims(graph, [""]).keys() == {a.ref for a in full.actions if a.verb == "sync"}
-
-
 NAMES = st.sampled_from(["a", "b", "ab", ".a", "[a]", "*"])
 PATHS = st.lists(NAMES, min_size=0, max_size=4).map("/".join)
 SOURCES = st.lists(
@@ -238,7 +223,7 @@ def test_claims_agree_with_asking_every_source(sources: list[str], paths: list[s
         for path in paths:
             if takes(source, path):
                 expected.setdefault((0, position), set()).add(path)
-    assert claims(graph, paths) == expected
+    assert claims(graph, paths, {}) == expected
 
 
 def takes(source: str, path: str) -> bool:

@@ -13,6 +13,7 @@ from livepush.errors import (
     ContainerNotRunningError,
     EngineError,
     InvalidArgumentError,
+    NoShellError,
 )
 from livepush.events import Event
 from livepush.push import PushResult
@@ -423,7 +424,10 @@ async def test_init_names_what_does_not_fit(tmp_path: Path, fake_engine: FakeEng
         await _init(tmp_path, fake_engine, container_id="other")
     with pytest.raises(ContainerNotRunningError, match="'stopped' is not running"):
         await _init(tmp_path, fake_engine, container_id="stopped")
-    with pytest.raises(InvalidArgumentError, match="1 stage images were given"):
+    with pytest.raises(
+        InvalidArgumentError,
+        match="1 given, 0 needed",
+    ):
         await _init(tmp_path, fake_engine, stage_images=[BUSYBOX])
     with pytest.raises(InvalidArgumentError, match="does not exist"):
         await _init(tmp_path, fake_engine, context=tmp_path / "missing")
@@ -455,3 +459,43 @@ async def test_a_file_goes_into_a_destination_that_was_a_directory(world: Open) 
     web = await world(f"FROM {BUSYBOX}\nWORKDIR /w\nCOPY a /w\n", directory="/w", a="one")
     await web.save("a", "two")
     assert web.holds("/w/a") == "two"
+
+
+async def test_a_change_behind_a_link_reaches_the_copy_that_names_the_link(
+    world: Open, tmp_path: Path
+) -> None:
+    for link, target in (("link", "real/text"), ("here", "there"), ("a.ref", "real/text")):
+        (tmp_path / link).symlink_to(target)
+    linked = f"FROM {BUSYBOX}\nCOPY link /file\nCOPY here/sub /sub\nCOPY *.ref /refs/\n"
+    web = await world(linked, real__text="one", there__sub__a="one")
+    await web.save("real/text", "two")
+    assert (web.holds("/file"), web.holds("/refs/a.ref")) == ("two", "two")
+    await web.save("there/sub/a", "two")
+    assert web.holds("/sub/a") == "two"
+
+
+async def test_a_change_that_joins_is_told_in_the_push_that_it_joins(
+    slow: tuple[World, asyncio.Event],
+) -> None:
+    web, gate = slow
+    first = asyncio.create_task(web.save("deps", "d2"))
+    await web.until(lambda: "commandExecute" in web.names())
+    second = asyncio.create_task(web.save("src/main", "two"))
+    await web.until(lambda: web.session.pushes.owes)
+    gate.set()
+    assert await first == await second
+    starts = [event for event in web.told if event.name == "livepushStart"]
+    assert [(event.push, event.changed) for event in starts] == [  # type: ignore[attr-defined]
+        (starts[0].push, ("deps",)),
+        (starts[0].push, ("src/main",)),
+    ]
+    assert web.names().count("livepushEnd") == 1
+
+
+async def test_a_deletion_without_a_shell_is_set_aside(world: Open) -> None:
+    web = await world(PLAIN, deps="d1", src__main="one", src__old="old")
+    web.engine.fail_next("delete", NoShellError("no shell"))
+    (web.root / "src/old").unlink()
+    result = await web.session.perform_livepush([], ["src/old"])
+    assert (result.status, result.owed) == ("failed", ("src/old",))
+    assert "rebuildNeeded" in web.names()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from livepush.commands.complaint import tell, tell_warnings
 from livepush.commands.inputs import Inputs
+from livepush.leads import leads
 from livepush.legible import visible
 from livepush.model import Fixed
 from livepush.plan import make_plan
@@ -19,7 +20,8 @@ def plan(inputs: Inputs, *, changed: Sequence[str], deleted: Sequence[str]) -> i
     """
     tell_warnings(inputs.dockerfile.warnings, inputs.shown)
     graph = inputs.graph()
-    planned = make_plan(graph, inputs.kept(changed), inputs.kept(deleted))
+    led = leads(graph, inputs.context.scan())
+    planned = make_plan(graph, inputs.kept(changed), inputs.kept(deleted), led)
     print(*map(visible, planned.lines()), sep="\n", flush=True)
     sys.stdout.flush()
     for action in planned.actions:

@@ -11,6 +11,7 @@ from livepush.commands.inputs import Inputs
 from livepush.context import Context
 from livepush.engine import ContainerInfo
 from livepush.executor import Executor
+from livepush.leads import leads
 from livepush.model import Changes
 from livepush.plan import Action
 from livepush.push import Pushes
@@ -29,8 +30,10 @@ class Rehearsal:
         self.stages = len(graph.followed())
         self.graph = graph
         self.bus = Bus()
-        self.pushes = Pushes(graph, _Idle(), self.bus, restarts=True)
         self._tree: Tree = inputs.context.scan()
+        self.pushes = Pushes(
+            graph, _Idle(), self.bus, leads=lambda: leads(graph, self._tree), restarts=True
+        )
 
     async def reread(self, hints: Collection[str]) -> Changes:
         """As `Livepush.reread`."""

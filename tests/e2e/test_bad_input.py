@@ -78,7 +78,7 @@ def test_a_container_that_does_not_run(context: Path, bench: Bench) -> None:
 def test_a_wrong_number_of_stage_images(context: Path, bench: Bench) -> None:
     container = bench.start(bench.build(context, context / "Dockerfile"))
     said = refused(2, "watch", "--container", container, "--stage-image", BUSYBOX, str(context))
-    assert "1 stage images were given, the live Dockerfile has 0 stages before its last" in said
+    assert "stage images: 1 given, 0 needed" in said
 
 
 async def test_a_file_that_may_not_be_read_is_told_and_lands_once_it_may(
