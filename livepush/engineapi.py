@@ -263,7 +263,10 @@ class ApiEngine(Engine):
     ) -> int:
         info = await self._existing(container)
         if not info.running:
-            raise ContainerNotRunningError(f"The container {container} is not running.")
+            raise ContainerNotRunningError(
+                f"The container {info.name} is not running.",
+                hint=f"Start it with `docker start {info.name}`; what is owed follows.",
+            )
         supervised = await self.stat(container, shell.SHELL) is not None
         execution = Execution(self._connection, info, command, output, supervised=supervised)
         return await execution.run(grace)

@@ -21,6 +21,8 @@ from livepush.model import Changes
 from livepush.push import Pushes
 from livepush.watch import Hints, Watcher
 
+_CONTAINER_INTERVAL = 1.0  # seconds between two looks at the application's container
+
 Trigger = Literal["notify", "polling", "manual"]
 
 
@@ -56,6 +58,8 @@ class Followed(Protocol):
     @property
     def stages(self) -> int: ...
 
+    async def is_running(self) -> bool: ...
+
     async def reread(self, hints: frozenset[str]) -> Changes: ...
 
     async def reopen(self) -> Changes: ...
@@ -88,6 +92,7 @@ class _Follower:
                 events.Ready(container_id=self._session.container.id, stages=self._session.stages)
             )
             tasks.start_soon(self._push)
+            tasks.start_soon(self._mind_container)
             async for hints in watcher:
                 await self._look(hints)
 
@@ -143,6 +148,22 @@ class _Follower:
                     await pushes.push()
                 except LivepushError as error:
                     pushes.emit(events.Error(message=error.message, hint=error.hint))
+
+    async def _mind_container(self) -> None:
+        """Tells when the application's container stops or starts without livepush's doing."""
+        session, ran = self._session, True
+        while True:
+            await anyio.sleep(_CONTAINER_INTERVAL)
+            if session.pushes.busy:
+                continue
+            try:
+                runs = await session.is_running()
+            except LivepushError:
+                continue  # an engine that does not answer is the next push's news
+            if runs != ran and not session.pushes.busy:
+                ran = runs
+                happened = events.ContainerStarted if runs else events.ContainerStopped
+                session.pushes.emit(happened(container_id=session.container.id))
 
     async def _demanded(self) -> None:
         if self._following.trigger == "manual" and self._following.demand is not None:

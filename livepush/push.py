@@ -77,6 +77,11 @@ class Pushes:
         """Whether there is a change that no push has taken up."""
         return self._noted > self._covered
 
+    @property
+    def busy(self) -> bool:
+        """Whether a push is running, which may restart the container."""
+        return self._current is not None
+
     def emit(self, event: Event) -> None:
         """Tells the listeners; while a push runs, the event is of that push."""
         self._bus.emit(event if self._current is None else replace(event, push=self._current))

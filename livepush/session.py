@@ -213,6 +213,11 @@ class Livepush:
         """How many stages are followed, the application's own among them."""
         return len(self._graph.followed())
 
+    async def is_running(self) -> bool:
+        """Whether the application's container runs now. Raises `EngineError`."""
+        info = await self._engine.container(self._info.id)
+        return info is not None and info.running
+
     async def reread(self, hints: Collection[str]) -> Changes:
         """Reads the context anew where `hints` point; what differs from what was known.
 

@@ -205,3 +205,17 @@ def _archive(content: str) -> str:
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content.encode()))
     return raw.getvalue().decode()
+
+
+async def test_a_container_that_stops_and_starts_is_told_of(bench: Bench, tmp_path: Path) -> None:
+    app = project(bench, tmp_path, f"FROM {BUSYBOX}\nCOPY source /source\n{IDLE}", source="one")
+    async with app.watched() as watch:
+        docker("stop", app.container)
+        stopped = await watch.until_event("containerStopped")
+        docker("start", app.container)
+        started = await watch.until_event("containerStarted")
+        assert started["containerId"] == stopped["containerId"]
+        since = len(watch.events)
+        app.save("source", "two")
+        await watch.until(landed(["source"]), since)
+    assert app.holds("/source") == "two"
