@@ -58,6 +58,7 @@ class Bus:
         return stream
 
     def emit(self, event: Event) -> None:
+        """Hands `event` to whoever listens now; never waits and never raises."""
         for stream in tuple(self._streams):
             stream.put(event)
         for subscription in tuple(self._subscriptions):
@@ -156,6 +157,7 @@ class EventStream:
         self.on_close: Callable[[], None] = lambda: None
 
     def put(self, event: Event) -> None:
+        """Appends `event`, in place of an older one where the queue is full; none once closed."""
         if self._closed:
             return
         if len(self._events) >= self._length:

@@ -100,7 +100,9 @@ class Verdict:
         if not self.ignored:
             return True
         later = self.rules[self.hits.bit_length() :]
-        return any(not rule.include and _may_match_below(str(rule), self.path) for rule in later)
+        return any(
+            not rule.include and _may_match_below(str(rule.pattern), self.path) for rule in later
+        )
 
 
 class _Rule(RegexPattern):

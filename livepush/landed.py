@@ -117,8 +117,8 @@ class Landed:
 
     def asks_for(self, position: int, path: str) -> bool:
         """Whether another step than the copy at `position` has the directory `path` made."""
-        others = [m for index, m in self._manifests.items() if index != position]
-        return any(path in (*m.items, *m.made) for m in others) or any(
+        others = (m for index, m in self._manifests.items() if index != position)
+        return any(path in m.items or path in m.made for m in others) or any(
             isinstance(step, MakeDir) and f"{step.path}/".startswith(f"{path}/")
             for step in self._steps
         )

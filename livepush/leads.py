@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from livepush.manifest import MissingSource, matches
 from livepush.model import Copy, Graph
-from livepush.pattern import has_wildcard
+from livepush.pattern import literal_part
 from livepush.plan import StepRef
 from livepush.tree import Tree
 
@@ -31,8 +31,7 @@ def leads(graph: Graph, tree: Tree) -> Leads:
 
 
 def _behind(tree: Tree, source: str) -> Iterator[str]:
-    parts = source.split("/")
-    literal = "/".join(itertools.takewhile(lambda part: not has_wildcard(part), parts))
+    literal = literal_part(source)
     yield from _passed(tree, literal)
     if literal == source:
         return

@@ -79,13 +79,12 @@ async def images_of(
     return images
 
 
-async def open_stages(
-    engine: Engine, request: Request, graph: Graph, files: Snapshot, opened: Opened
-) -> None:
-    """Gives each followed stage but the last a container, noted in `opened` as soon as it is there.
+async def open_stages(engine: Engine, request: Request, graph: Graph, files: Snapshot) -> Opened:
+    """Gives each followed stage but the last a container.
 
-    Raises `InvalidArgumentError` for a wrong number of stage images, `EngineError` where an image
-    cannot be built or started.
+    Failed or cancelled, what was made by then carries the session's label. Raises
+    `InvalidArgumentError` for a wrong number of stage images, `EngineError` where an image cannot
+    be built or started.
     """
     stages = graph.stages[:-1]
     given = request.stage_images
@@ -95,6 +94,7 @@ async def open_stages(
             "live Dockerfile but its last",
             hint="Give one --stage-image a stage, in order, or none to have them built.",
         )
+    opened = Opened()
     followed = [stage for stage in graph.followed() if stage.index != graph.target.index]
     for stage in followed:
         if given is not None:
@@ -104,6 +104,7 @@ async def open_stages(
         opened.stages[stage.index] = await engine.create(
             image, labels=request.labels(stage), start=stage.image != SCRATCH
         )
+    return opened
 
 
 async def _built(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from livepush.archive import Fetched, fetch
 from livepush.engine import Engine
 from livepush.manifest import MissingSource, matches
 from livepush.model import Entry
-from livepush.pattern import has_wildcard
+from livepush.pattern import has_wildcard, literal_part
 from livepush.tree import Tree, clean
 
 
@@ -41,7 +40,7 @@ async def fetch_sources(engine: Engine, container: str, sources: Sequence[str]) 
     fetching = _Fetching(engine, container)
     try:
         for source in sources:
-            await fetching.add(_literal_part(source))
+            await fetching.add(literal_part(source))
         for source in filter(has_wildcard, sources):
             tree = fetching.tree()
             for match in matches(tree, source):
@@ -84,11 +83,6 @@ class _Fetching:
     def close(self) -> None:
         for part in self.parts:
             part.close()
-
-
-def _literal_part(source: str) -> str:
-    parts = source.split("/")
-    return "/".join(itertools.takewhile(lambda part: not has_wildcard(part), parts))
 
 
 async def fetch_text(engine: Engine, container: str, path: str) -> str:

@@ -9,6 +9,7 @@ Source: Go's documentation of `path/filepath` and of `regexp/syntax`.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,11 @@ from livepush.errors import InvalidArgumentError
 def has_wildcard(text: str) -> bool:
     """Whether a `COPY` source is a pattern (it holds `*`, `?` or `[`) rather than a name."""
     return any(char in text for char in "*?[")
+
+
+def literal_part(source: str) -> str:
+    """The components of a `COPY` source before the first with a wildcard; all where none has."""
+    return "/".join(itertools.takewhile(lambda part: not has_wildcard(part), source.split("/")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ A plan is an ordered set of actions, at most one a step. The rules:
   what was copied after it, every later copy is applied in full.
 - A stage that copies from a stage with actions copies again, and goes on likewise.
 - The application's container restarts when an action stands before the live point.
-- A step that only a build can take, reached by a change, is a refusal that blocks its stage.
+- A step that only a build can take, reached by a change, is a refusal.
 
 Plans add up: what is owed from a push that failed or was overtaken is a plan, and merging it with
 the plan of a newer change gives the plan of the next push. An action leaves the plan when its

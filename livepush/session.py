@@ -28,7 +28,6 @@ from livepush.leads import Leads, leads
 from livepush.live import Dockerfile
 from livepush.model import Changes, Graph
 from livepush.opening import (
-    Opened,
     Request,
     images_of,
     open_stages,
@@ -255,14 +254,13 @@ class Livepush:
             self._request = replace(self._request, legacy=image.legacy, platform=image.platform)
         self._images = await images_of(self._engine, self._request, self._warn)
         self._graph = self._planned()
-        self._opened = Opened()
         self._stack.push_async_callback(self.cleanup_intermediate_containers)
-        await open_stages(self._engine, self._request, self._graph, self._files, self._opened)
+        opened = await open_stages(self._engine, self._request, self._graph, self._files)
         self._led = leads(self._graph, self._files.tree)
         executor = Executor(
             self._engine,
             self._graph,
-            {**self._opened.stages, self._graph.target.index: self._info.id},
+            {**opened.stages, self._graph.target.index: self._info.id},
             context=lambda: self._files,
             reread=self.reread,
             emit=self._emit,
@@ -274,7 +272,7 @@ class Livepush:
         self._pushes = Pushes(
             self._graph, executor, self._bus, leads=self._leads, restarts=restarts
         )
-        await executor.open(self._opened.built_from)
+        await executor.open(opened.built_from)
 
     def _planned(self) -> Graph:
         graph = self._request.dockerfile.graph(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 
-from livepush.pattern import Glob, compile_component, has_wildcard
+from livepush.pattern import Glob, compile_component, has_wildcard, literal_part
+from livepush.tree import above
 
 
 class Sources:
@@ -25,17 +25,17 @@ class Sources:
             beginning = source
             if has_wildcard(source):
                 components = tuple(map(compile_component, source.split("/")))
-                beginning = "/".join(itertools.takewhile(_is_literal, source.split("/")))
+                beginning = literal_part(source)
                 self._globs.setdefault(beginning, []).append((source, components))
                 self._depth = max(self._depth, len(components))
             else:
                 self._literal.add(source)
-            for ancestor in _ancestors(beginning):
+            for ancestor in above(beginning):
                 self._above.setdefault(ancestor, set()).add(source)
 
     def taking(self, path: str) -> Iterator[str]:
         """The sources that `path`, clean and relative, is of interest to; some come twice."""
-        for prefix in (path, *_ancestors(path)):
+        for prefix in (path, *above(path)):
             if prefix in self._literal:
                 yield prefix
         # A directory that came or went as a whole concerns the sources below it.
@@ -48,17 +48,7 @@ class Sources:
 
     def _matching(self, path: str) -> Iterator[str]:
         parts = path.split("/") if path else []
-        for prefix in (path, *_ancestors(path)):
+        for prefix in (path, *above(path)):
             for source, components in self._globs.get(prefix, ()):
                 if all(glob.match(part) for glob, part in zip(components, parts, strict=False)):
                     yield source
-
-
-def _is_literal(component: str) -> bool:
-    return not has_wildcard(component)
-
-
-def _ancestors(path: str) -> Iterator[str]:
-    while path:
-        path = path.rpartition("/")[0]
-        yield path

@@ -22,7 +22,7 @@ from livepush.manifest import Conflict, Delta, Item, Manifest, ancestry, delta, 
 from livepush.model import Copy, Entry, MakeDir, Run, Stage, Step
 from livepush.origin import fetch_text, fetch_tree
 from livepush.owner import needs_files, resolve
-from livepush.tree import Tree
+from livepush.tree import Tree, above
 
 _MADE = Entry("dir", 0o755)
 
@@ -196,7 +196,7 @@ class StageContainer:
         clearing = _Clearing()
         cleared: set[str] = set()
         for path in sorted(paths):
-            if any(above in cleared for above in _above(path)):
+            if not cleared.isdisjoint(above(path)):
                 continue
             if self._landed.uncover(position, path):
                 continue
@@ -267,13 +267,7 @@ class StageContainer:
 
 
 def _covers(takes: frozenset[str], source: str) -> bool:
-    return bool(takes) and (source in takes or any(above in takes for above in _above(source)))
-
-
-def _above(path: str) -> Iterator[str]:
-    while path not in ("", "/"):
-        path = path.rpartition("/")[0]
-        yield path
+    return bool(takes) and (source in takes or not takes.isdisjoint(above(source)))
 
 
 def _may_be_dir(item: Item | None) -> bool:

@@ -104,6 +104,13 @@ def _ensure(children: dict[str, dict[str, Entry]], path: str) -> dict[str, Entry
     return children.setdefault(path, {})
 
 
+def above(path: str) -> Iterator[str]:
+    """The paths above `path`, the nearest first and `""` last; none above `""`."""
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
 def clean(path: str) -> str:
     """`path` as trees spell it: lexically clean, relative, `..` clamped at the root."""
     return posixpath.normpath("/" + path).lstrip("/")

@@ -11,7 +11,11 @@ from livepush.engine import Command, Engine
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Argument lists of all processes but this one, from whatever shell there is.
-PROCESSES = "for p in /proc/[0-9]*; do [ $p = /proc/$$ ] || { cat $p/cmdline; echo; }; done"
+PROCESSES = (
+    "for p in /proc/[0-9]*; do "
+    "[ $p = /proc/$$ ] || { cat $p/cmdline 2>/dev/null; echo; }; "  # some end meanwhile
+    "done"
+)
 
 
 class Sink:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass
 
 from livepush.errors import DockerfileParseError
 from livepush.model import Copy, Fixed, Heredoc, Instruction, Scope
-from livepush.pattern import has_wildcard
+from livepush.pattern import literal_part
 from livepush.stages.path import absolute, is_directory_form
 from livepush.stages.reference import origin
 from livepush.tree import clean
@@ -41,7 +40,8 @@ def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, Copy | Fixed]:
 def refused(instruction: Instruction, scope: Scope, sources: tuple[str, ...], reason: str) -> Fixed:
     """The step as one that only a build can take, reached through what its sources may match."""
     stage = origin(instruction.flag("from"), scope)
-    local = tuple(dict.fromkeys(map(_literal_prefix, sources))) if stage is None else ()
+    found = (literal_part(clean(source)) for source in sources)
+    local = tuple(dict.fromkeys(found)) if stage is None else ()
     return Fixed(
         instruction.line,
         str(instruction),
@@ -71,11 +71,6 @@ def _refusal(instruction: Instruction) -> str:
     if any(not _is_literal(heredoc) for heredoc in instruction.heredocs):
         return "expands variables in its text, which only a build can do"
     return ""
-
-
-def _literal_prefix(source: str) -> str:
-    parts = clean(source).split("/")
-    return "/".join(itertools.takewhile(lambda part: not has_wildcard(part), parts))
 
 
 def _step(instruction: Instruction, scope: Scope, words: Operands) -> Copy:
