@@ -71,6 +71,8 @@ class Landed:
                 items[path] = sent[path]
             elif path not in changes.written:
                 items[path] = _with_digest(item, before.items.get(path))
+            elif path in before.items:
+                items[path] = _DOUBTED  # its source was gone, what it was before is still there
         self._manifests[position] = replace(wanted, items=items)
         self._uncovered.discard(position)
 

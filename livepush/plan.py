@@ -220,11 +220,15 @@ def _stage_actions(
             line=step.line,
             text=step.text,
             reach=position,
-            because=because if replayed or verb in ("run", "refuse") else own,
+            because=because if replayed or verb == "run" or _is_fixed_command(step) else own,
             takes=takes,
             full=replayed,
         )
         replayed = replayed or verb == "run"
+
+
+def _is_fixed_command(step: Step) -> bool:
+    return isinstance(step, Fixed) and step.is_command
 
 
 def _verb(step: Step, *, reached: bool, begun: bool, replayed: bool) -> Verb | None:

@@ -130,7 +130,7 @@ class Pushes:
                 self._take_up()
             self._ledger = self._ledger.settled()
             if not self._ledger.owed.actions:
-                return result
+                return replace(result, status="failed") if self._ledger.aside else result
             action = self._ledger.owed.actions[0]
             try:
                 changed = await self._perform(action)

@@ -252,9 +252,9 @@ class Livepush:
         image = await self._engine.image(self._info.image)
         if image is not None:
             self._request = replace(self._request, legacy=image.legacy, platform=image.platform)
+        self._stack.push_async_callback(self.cleanup_intermediate_containers)
         self._images = await images_of(self._engine, self._request, self._warn)
         self._graph = self._planned()
-        self._stack.push_async_callback(self.cleanup_intermediate_containers)
         opened = await open_stages(self._engine, self._request, self._graph, self._files)
         self._led = leads(self._graph, self._files.tree)
         executor = Executor(
@@ -262,7 +262,7 @@ class Livepush:
             self._graph,
             {**opened.stages, self._graph.target.index: self._info.id},
             context=lambda: self._files,
-            reread=self.reread,
+            reread=self._find_gone,
             emit=self._emit,
             labels=self._request.labels(),
             grace=GRACE,
@@ -296,6 +296,10 @@ class Livepush:
             path: before.get(path, nowhere) | self._led.get(path, nowhere)
             for path in before.keys() | self._led.keys()
         }
+
+    async def _find_gone(self, paths: Collection[str]) -> None:
+        # Other steps may hold them as well, and nobody else will be told of it again.
+        self._pushes.note(await self.reread(paths))
 
     def _emit(self, event: Event) -> None:
         self._pushes.emit(event)

@@ -136,6 +136,8 @@ class StageContainer:
         self._landed.doubt(position, changes)
         clearing = await self._clearing(position, landed, wanted, changes.deleted)
         clearing.directories += await self._unmade(position, landed, wanted)
+        if clearing.trees or clearing.directories:
+            self._present.clear()  # before it: a cancelled deletion is carried out all the same
         await self._clear(clearing, self.stage.steps[position])
         missing = await self._missing(wanted.made, wanted.owner)
         sent = await self._upload(changes, missing, files)
