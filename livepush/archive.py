@@ -191,7 +191,7 @@ async def fetch(stream: AsyncIterable[bytes], *, prefix: str) -> Fetched:
     except tarfile.TarError as error:
         archive.close()
         raise EngineError(f"the engine sent a broken archive of {prefix}/: {error}") from None
-    except BaseException:
+    except BaseException:  # a cancel as well: the temporary file has no other owner yet
         archive.close()
         raise
 

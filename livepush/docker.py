@@ -194,7 +194,7 @@ class _Upload:
                     if len(pending) >= _CHUNK:
                         yield bytes(pending)
                         pending.clear()
-        except Exception as error:
+        except Exception as error:  # kept, whatever it is: aiohttp replaces it by one of its own
             self.error = error
             raise
         if pending:

@@ -46,7 +46,7 @@ async def fetch_sources(engine: Engine, container: str, sources: Sequence[str]) 
             for match in matches(tree, source):
                 if tree.resolve(match) is None:
                     await fetching.add(match)
-    except BaseException:
+    except BaseException:  # a cancel as well: what was fetched has no other owner yet
         fetching.close()
         raise
     return Bundle(fetching.tree(), tuple(fetching.parts))

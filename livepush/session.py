@@ -111,7 +111,7 @@ class Livepush:
             port = engine if engine is not None else _connected(docker, stack)
             self = cls(port, request, place, stack)
             await self._open(restarts=not skip_container_restart)
-        except BaseException:
+        except BaseException:  # a cancel as well: nothing may stay on the engine
             with anyio.CancelScope(shield=True):
                 await stack.aclose()
             raise

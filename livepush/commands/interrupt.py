@@ -24,7 +24,7 @@ def run(work: Callable[[], Awaitable[int]], *, stopping: Callable[[], None]) -> 
     """
     try:
         return asyncio.run(_until_signalled(work, stopping))
-    except BaseExceptionGroup as group:
+    except BaseExceptionGroup as group:  # an exit can be among what the task groups gathered
         raise _cause(group) from None
 
 
