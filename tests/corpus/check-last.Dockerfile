@@ -1,0 +1,6 @@
+# syntax=docker/dockerfile:1
+# escape=`
+# check=error=true
+FROM alpine
+RUN a `
+  b

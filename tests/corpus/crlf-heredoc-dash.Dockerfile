@@ -1,0 +1,5 @@
+FROM alpine
+RUN cat <<-EOF
+		one
+	EOF
+RUN true

@@ -1,0 +1,5 @@
+# escape=
+# syntax=
+FROM alpine
+RUN a \
+ b

@@ -1,0 +1,3 @@
+FROM alpine
+CMD a
+# ends in an escape \

@@ -1,0 +1,5 @@
+FROM alpine
+ENV A=b\
+RUN=this\ belongs\
+  and=c
+RUN d

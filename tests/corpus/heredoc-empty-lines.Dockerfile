@@ -1,0 +1,13 @@
+FROM alpine
+COPY <<EOF /empty-lines
+
+   
+		
+
+EOF
+RUN <<EOF
+
+echo "after a blank line"
+
+EOF
+RUN true

@@ -1,0 +1,361 @@
+FROM alpine
+ENV V0=0
+RUN echo $V0 > /f0
+COPY f0 /d0/
+ENV V1=1
+RUN echo $V1 > /f1
+COPY f1 /d1/
+ENV V2=2
+RUN echo $V2 > /f2
+COPY f2 /d2/
+ENV V3=3
+RUN echo $V3 > /f3
+COPY f3 /d3/
+ENV V4=4
+RUN echo $V4 > /f4
+COPY f4 /d4/
+ENV V5=5
+RUN echo $V5 > /f5
+COPY f5 /d5/
+ENV V6=6
+RUN echo $V6 > /f6
+COPY f6 /d6/
+ENV V7=7
+RUN echo $V7 > /f7
+COPY f7 /d7/
+ENV V8=8
+RUN echo $V8 > /f8
+COPY f8 /d8/
+ENV V9=9
+RUN echo $V9 > /f9
+COPY f9 /d9/
+ENV V10=10
+RUN echo $V10 > /f10
+COPY f10 /d10/
+ENV V11=11
+RUN echo $V11 > /f11
+COPY f11 /d11/
+ENV V12=12
+RUN echo $V12 > /f12
+COPY f12 /d12/
+ENV V13=13
+RUN echo $V13 > /f13
+COPY f13 /d13/
+ENV V14=14
+RUN echo $V14 > /f14
+COPY f14 /d14/
+ENV V15=15
+RUN echo $V15 > /f15
+COPY f15 /d15/
+ENV V16=16
+RUN echo $V16 > /f16
+COPY f16 /d16/
+ENV V17=17
+RUN echo $V17 > /f17
+COPY f17 /d17/
+ENV V18=18
+RUN echo $V18 > /f18
+COPY f18 /d18/
+ENV V19=19
+RUN echo $V19 > /f19
+COPY f19 /d19/
+ENV V20=20
+RUN echo $V20 > /f20
+COPY f20 /d20/
+ENV V21=21
+RUN echo $V21 > /f21
+COPY f21 /d21/
+ENV V22=22
+RUN echo $V22 > /f22
+COPY f22 /d22/
+ENV V23=23
+RUN echo $V23 > /f23
+COPY f23 /d23/
+ENV V24=24
+RUN echo $V24 > /f24
+COPY f24 /d24/
+ENV V25=25
+RUN echo $V25 > /f25
+COPY f25 /d25/
+ENV V26=26
+RUN echo $V26 > /f26
+COPY f26 /d26/
+ENV V27=27
+RUN echo $V27 > /f27
+COPY f27 /d27/
+ENV V28=28
+RUN echo $V28 > /f28
+COPY f28 /d28/
+ENV V29=29
+RUN echo $V29 > /f29
+COPY f29 /d29/
+ENV V30=30
+RUN echo $V30 > /f30
+COPY f30 /d30/
+ENV V31=31
+RUN echo $V31 > /f31
+COPY f31 /d31/
+ENV V32=32
+RUN echo $V32 > /f32
+COPY f32 /d32/
+ENV V33=33
+RUN echo $V33 > /f33
+COPY f33 /d33/
+ENV V34=34
+RUN echo $V34 > /f34
+COPY f34 /d34/
+ENV V35=35
+RUN echo $V35 > /f35
+COPY f35 /d35/
+ENV V36=36
+RUN echo $V36 > /f36
+COPY f36 /d36/
+ENV V37=37
+RUN echo $V37 > /f37
+COPY f37 /d37/
+ENV V38=38
+RUN echo $V38 > /f38
+COPY f38 /d38/
+ENV V39=39
+RUN echo $V39 > /f39
+COPY f39 /d39/
+ENV V40=40
+RUN echo $V40 > /f40
+COPY f40 /d40/
+ENV V41=41
+RUN echo $V41 > /f41
+COPY f41 /d41/
+ENV V42=42
+RUN echo $V42 > /f42
+COPY f42 /d42/
+ENV V43=43
+RUN echo $V43 > /f43
+COPY f43 /d43/
+ENV V44=44
+RUN echo $V44 > /f44
+COPY f44 /d44/
+ENV V45=45
+RUN echo $V45 > /f45
+COPY f45 /d45/
+ENV V46=46
+RUN echo $V46 > /f46
+COPY f46 /d46/
+ENV V47=47
+RUN echo $V47 > /f47
+COPY f47 /d47/
+ENV V48=48
+RUN echo $V48 > /f48
+COPY f48 /d48/
+ENV V49=49
+RUN echo $V49 > /f49
+COPY f49 /d49/
+ENV V50=50
+RUN echo $V50 > /f50
+COPY f50 /d50/
+ENV V51=51
+RUN echo $V51 > /f51
+COPY f51 /d51/
+ENV V52=52
+RUN echo $V52 > /f52
+COPY f52 /d52/
+ENV V53=53
+RUN echo $V53 > /f53
+COPY f53 /d53/
+ENV V54=54
+RUN echo $V54 > /f54
+COPY f54 /d54/
+ENV V55=55
+RUN echo $V55 > /f55
+COPY f55 /d55/
+ENV V56=56
+RUN echo $V56 > /f56
+COPY f56 /d56/
+ENV V57=57
+RUN echo $V57 > /f57
+COPY f57 /d57/
+ENV V58=58
+RUN echo $V58 > /f58
+COPY f58 /d58/
+ENV V59=59
+RUN echo $V59 > /f59
+COPY f59 /d59/
+ENV V60=60
+RUN echo $V60 > /f60
+COPY f60 /d60/
+ENV V61=61
+RUN echo $V61 > /f61
+COPY f61 /d61/
+ENV V62=62
+RUN echo $V62 > /f62
+COPY f62 /d62/
+ENV V63=63
+RUN echo $V63 > /f63
+COPY f63 /d63/
+ENV V64=64
+RUN echo $V64 > /f64
+COPY f64 /d64/
+ENV V65=65
+RUN echo $V65 > /f65
+COPY f65 /d65/
+ENV V66=66
+RUN echo $V66 > /f66
+COPY f66 /d66/
+ENV V67=67
+RUN echo $V67 > /f67
+COPY f67 /d67/
+ENV V68=68
+RUN echo $V68 > /f68
+COPY f68 /d68/
+ENV V69=69
+RUN echo $V69 > /f69
+COPY f69 /d69/
+ENV V70=70
+RUN echo $V70 > /f70
+COPY f70 /d70/
+ENV V71=71
+RUN echo $V71 > /f71
+COPY f71 /d71/
+ENV V72=72
+RUN echo $V72 > /f72
+COPY f72 /d72/
+ENV V73=73
+RUN echo $V73 > /f73
+COPY f73 /d73/
+ENV V74=74
+RUN echo $V74 > /f74
+COPY f74 /d74/
+ENV V75=75
+RUN echo $V75 > /f75
+COPY f75 /d75/
+ENV V76=76
+RUN echo $V76 > /f76
+COPY f76 /d76/
+ENV V77=77
+RUN echo $V77 > /f77
+COPY f77 /d77/
+ENV V78=78
+RUN echo $V78 > /f78
+COPY f78 /d78/
+ENV V79=79
+RUN echo $V79 > /f79
+COPY f79 /d79/
+ENV V80=80
+RUN echo $V80 > /f80
+COPY f80 /d80/
+ENV V81=81
+RUN echo $V81 > /f81
+COPY f81 /d81/
+ENV V82=82
+RUN echo $V82 > /f82
+COPY f82 /d82/
+ENV V83=83
+RUN echo $V83 > /f83
+COPY f83 /d83/
+ENV V84=84
+RUN echo $V84 > /f84
+COPY f84 /d84/
+ENV V85=85
+RUN echo $V85 > /f85
+COPY f85 /d85/
+ENV V86=86
+RUN echo $V86 > /f86
+COPY f86 /d86/
+ENV V87=87
+RUN echo $V87 > /f87
+COPY f87 /d87/
+ENV V88=88
+RUN echo $V88 > /f88
+COPY f88 /d88/
+ENV V89=89
+RUN echo $V89 > /f89
+COPY f89 /d89/
+ENV V90=90
+RUN echo $V90 > /f90
+COPY f90 /d90/
+ENV V91=91
+RUN echo $V91 > /f91
+COPY f91 /d91/
+ENV V92=92
+RUN echo $V92 > /f92
+COPY f92 /d92/
+ENV V93=93
+RUN echo $V93 > /f93
+COPY f93 /d93/
+ENV V94=94
+RUN echo $V94 > /f94
+COPY f94 /d94/
+ENV V95=95
+RUN echo $V95 > /f95
+COPY f95 /d95/
+ENV V96=96
+RUN echo $V96 > /f96
+COPY f96 /d96/
+ENV V97=97
+RUN echo $V97 > /f97
+COPY f97 /d97/
+ENV V98=98
+RUN echo $V98 > /f98
+COPY f98 /d98/
+ENV V99=99
+RUN echo $V99 > /f99
+COPY f99 /d99/
+ENV V100=100
+RUN echo $V100 > /f100
+COPY f100 /d100/
+ENV V101=101
+RUN echo $V101 > /f101
+COPY f101 /d101/
+ENV V102=102
+RUN echo $V102 > /f102
+COPY f102 /d102/
+ENV V103=103
+RUN echo $V103 > /f103
+COPY f103 /d103/
+ENV V104=104
+RUN echo $V104 > /f104
+COPY f104 /d104/
+ENV V105=105
+RUN echo $V105 > /f105
+COPY f105 /d105/
+ENV V106=106
+RUN echo $V106 > /f106
+COPY f106 /d106/
+ENV V107=107
+RUN echo $V107 > /f107
+COPY f107 /d107/
+ENV V108=108
+RUN echo $V108 > /f108
+COPY f108 /d108/
+ENV V109=109
+RUN echo $V109 > /f109
+COPY f109 /d109/
+ENV V110=110
+RUN echo $V110 > /f110
+COPY f110 /d110/
+ENV V111=111
+RUN echo $V111 > /f111
+COPY f111 /d111/
+ENV V112=112
+RUN echo $V112 > /f112
+COPY f112 /d112/
+ENV V113=113
+RUN echo $V113 > /f113
+COPY f113 /d113/
+ENV V114=114
+RUN echo $V114 > /f114
+COPY f114 /d114/
+ENV V115=115
+RUN echo $V115 > /f115
+COPY f115 /d115/
+ENV V116=116
+RUN echo $V116 > /f116
+COPY f116 /d116/
+ENV V117=117
+RUN echo $V117 > /f117
+COPY f117 /d117/
+ENV V118=118
+RUN echo $V118 > /f118
+COPY f118 /d118/
+ENV V119=119
+RUN echo $V119 > /f119
+COPY f119 /d119/

@@ -1,0 +1,6 @@
+FROM alpine
+ARG TARGETVARIANT=v7
+RUN cat <<EOF > /arm-${TARGETVARIANT#v} && echo ${TARGETVARIANT%%[0-9]*}
+text
+EOF
+CMD x

@@ -1,0 +1,5 @@
+FROM alpine
+RUN cat <<EOF > /x
+never ended
+ EOF
+CMD x

@@ -1,0 +1,5 @@
+FROM alpine
+COPY <<A <<B /x/
+one
+A
+two

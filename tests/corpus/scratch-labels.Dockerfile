@@ -1,0 +1,6 @@
+FROM scratch AS meta
+LABEL only="metadata"
+MAINTAINER nobody
+FROM scratch
+COPY --from=meta . /
+ENTRYPOINT []

@@ -1,0 +1,5 @@
+#syntax=docker.io/docker/dockerfile-upstream:master-labs
+#  escape  =  `
+FROM alpine
+RUN a `
+  b

@@ -1,0 +1,2 @@
+# syntax=docker/dockerfile:1 --some argument
+FROM alpine
