@@ -5,7 +5,8 @@ on it and on a real engine. Its containers hold real file trees (`Files`), and u
 commands of a shell (`livepush.testing.commands`).
 """
 
-from livepush.testing.engine import Builder, Call, FakeEngine, FakeImage
+from livepush.testing.engine import Builder, Call, FakeEngine
 from livepush.testing.files import Files, Node
+from livepush.testing.images import FakeImage, FakeLayer
 
-__all__ = ["Builder", "Call", "FakeEngine", "FakeImage", "Files", "Node"]
+__all__ = ["Builder", "Call", "FakeEngine", "FakeImage", "FakeLayer", "Files", "Node"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -10,6 +11,7 @@ from itertools import count
 from livepush.engine import (
     CREATED,
     LABEL,
+    BuildProgress,
     Command,
     ContainerInfo,
     Engine,
@@ -17,11 +19,20 @@ from livepush.engine import (
     OutputSink,
     Owned,
     PathStat,
+    Tell,
 )
-from livepush.errors import ContainerNotRunningError, EngineError, LivepushError
+from livepush.errors import (
+    ContainerNotRunningError,
+    EngineError,
+    LivepushError,
+    NoShellError,
+)
+from livepush.replacement import refusal
+from livepush.shell import SHELL
 from livepush.shield import settle
 from livepush.testing.commands import Sleep, run_command
 from livepush.testing.files import Files
+from livepush.testing.images import FakeImage
 
 _KILLED = 137
 
@@ -35,17 +46,11 @@ class Call:
     given: object = None
 
 
-@dataclass(slots=True)
-class FakeImage:
-    """An image: its files, its configuration (whose id is set when it is added), its labels."""
+Builder = Callable[[bytes, str, str, Tell], FakeImage]
+"""Builds from a context (a tar), the name of the Dockerfile in it, and a target or "".
 
-    files: Files = field(default_factory=Files)
-    config: ImageConfig = field(default_factory=lambda: ImageConfig(""))
-    labels: dict[str, str] = field(default_factory=dict)
-
-
-Builder = Callable[[bytes, str, str], FakeImage]
-"""Builds from a context (a tar), the name of the Dockerfile in it, and a target or ""."""
+Tells what it does, and raises `BuildFailedError` as a builder's step fails.
+"""
 
 
 @dataclass(slots=True)
@@ -125,6 +130,10 @@ class FakeEngine(Engine):
         """Lets a call of `verb` raise `error`, once: the next, or the one after that many."""
         self._failures.append((verb, after, error))
 
+    def mend(self) -> None:
+        """Forgets the failures that have not come yet."""
+        self._failures.clear()
+
     async def ping(self) -> str:
         self._called("ping")
         return "Fake 1.0, API 1.50"
@@ -147,7 +156,7 @@ class FakeEngine(Engine):
         target: str = "",
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
-        output: OutputSink | None = None,
+        tell: Tell | None = None,
         legacy: bool | None = None,
         cached: bool = True,
     ) -> str:
@@ -155,9 +164,7 @@ class FakeEngine(Engine):
         archive = await _whole(context)
         if self._builder is None:
             raise EngineError("This engine has no builder.")
-        image = self._builder(archive, dockerfile, target)
-        if output is not None:
-            output(b"Successfully built\n", False)
+        image = self._builder(archive, dockerfile, target, tell or _unheard)
         return self.add_image(replace(image, labels={**image.labels, **(labels or {})}))
 
     async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:
@@ -201,17 +208,43 @@ class FakeEngine(Engine):
         self._called("export", container)
         yield self._existing(container).files.archive("/")
 
+    async def save(self, image: str) -> AsyncGenerator[bytes, None]:
+        self._called("save", image)
+        found = self._image(image)
+        if found is None:
+            raise EngineError(f"No such image: {image}", status=404)
+        yield found.saved()
+
     async def delete(
-        self, container: str, paths: Sequence[str], *, directories: Sequence[str] = ()
+        self,
+        container: str,
+        paths: Sequence[str],
+        *,
+        directories: Sequence[str] = (),
+        restarts: bool = False,
     ) -> None:
         self._called("delete", container, (tuple(paths), tuple(directories)))
-        files = self._running(container).files
+        found = self._existing(container)
+        files, stuck = found.files, list[str]()
+        has_shell = files.node(SHELL) is not None
+        if has_shell:
+            self._running(container)
+
+        def remove(path: str) -> None:
+            parent = files.resolve(posixpath.dirname(path)) or path
+            if has_shell or not refusal(parent, found.info, restarts=restarts):
+                files.remove(path)
+            elif files.node(path) is not None:
+                stuck.append(path)
+
         for path in paths:
-            files.remove(path)
+            remove(path)
         for path in directories:
             node = files.node(path)
             if node is not None and node.kind == "dir" and not files.below(path):
-                files.remove(path)
+                remove(path)
+        if stuck:
+            raise NoShellError(f"{stuck[0]} cannot be deleted without {SHELL}.")
 
     async def run(
         self, container: str, command: Command, output: OutputSink, *, grace: float
@@ -275,6 +308,10 @@ class FakeEngine(Engine):
         if not found.info.running:
             raise ContainerNotRunningError(f"The container {container} is not running.")
         return found
+
+
+def _unheard(progress: BuildProgress) -> None:
+    """Takes what nobody wants to know."""
 
 
 async def _whole(pieces: AsyncIterable[bytes]) -> bytes:

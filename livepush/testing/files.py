@@ -13,6 +13,7 @@ from livepush.engine import PathKind, PathStat
 from livepush.errors import EngineError
 
 _MAX_LINKS = 40
+_REMOVED, _EMPTIED = ".wh.", ".wh..wh..opq"  # in the layers of images
 _TYPES: dict[PathKind, bytes] = {
     "file": tarfile.REGTYPE,
     "dir": tarfile.DIRTYPE,
@@ -113,6 +114,21 @@ class Files:
                     self._extract(tar, member)
                 except NotADirectoryError as error:
                     raise EngineError(f"not a directory: {error}", status=500) from error
+
+    def apply(self, layer: bytes) -> None:
+        """Lays the tar of an image's layer over the files: `.wh.` names take others away."""
+        with tarfile.open(fileobj=io.BytesIO(layer), encoding="utf-8") as tar:
+            members = tar.getmembers()
+            for member in members:
+                parent, name = posixpath.split(posixpath.normpath(f"/{member.name}"))
+                if name == _EMPTIED:
+                    for below in self.below(parent):
+                        self.remove(below)
+                elif name.startswith(_REMOVED):
+                    self.remove(posixpath.join(parent, name.removeprefix(_REMOVED)))
+            for member in members:
+                if not posixpath.basename(member.name).startswith(_REMOVED):
+                    self._extract(tar, member)
 
     def archive(self, path: str) -> bytes:
         """A tar of what is at `path`. Contract: `Engine.get`."""

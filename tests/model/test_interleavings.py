@@ -1,0 +1,239 @@
+"""Any interleaving of saves, pushes, failures and faults ends in what a build would have made.
+
+A state machine edits a build context and pushes, while the simulated engine fails at any call and
+commands wait for a simulated clock. Whenever it has come to rest, the container must hold what the
+simulated builder makes of the context, and nothing may be owed; where the build fails, the push
+must have failed, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from livepush.engine import ImageConfig
+from livepush.errors import BuildFailedError, EngineError, LivepushError
+from livepush.model import Replay
+from livepush.push import PushResult
+from livepush.session import Livepush
+from livepush.testing import FakeEngine, FakeImage, Files, Node
+from livepush.testing.builder import DockerfileBuilder
+
+BASE = "base"
+NAMES = ("a", "b", "d/a", "d/b", "d/e/a")
+CONTENTS = ("", "1", "2", "three")
+FAULTS = ("put", "delete", "run", "restart", "stat", "get", "build", "create")
+
+# In place, only commands that may be repeated, and that read nothing which a later step writes.
+DOCKERFILES: dict[Replay, tuple[str, ...]] = {
+    "in-place": (
+        f"FROM {BASE}\nCOPY a /a\nRUN sleep 1 && cat /a > /ra\nCOPY d /d\n",
+        f"FROM {BASE}\nCOPY d /d\nCOPY a b /d/\nRUN rm -rf /o && mkdir /o && cat /d/a > /o/a\n",
+        f"FROM {BASE} AS one\nCOPY a /x\nRUN sleep 1 && cat /x > /y\n"
+        f"FROM {BASE}\nCOPY --from=one /y /y\nRUN cat /y > /z\nCOPY d /app\n",
+        f"FROM {BASE} AS one\nCOPY d /x\nFROM one\nCOPY b /b\nRUN sleep 1 && cat /x/a /b > /z\n",
+        f"FROM {BASE}\nCOPY a /live\n#dev-cmd-live=x\nCOPY d /d\n",
+    ),
+    "clean": (
+        f"FROM {BASE}\nCOPY a /a\nRUN sleep 1 && cat /a >> /log && mkdir /made\nCOPY d /d\n",
+        f"FROM {BASE}\nCOPY d /d\nRUN cat /d/a >> /d/b\nCOPY b /d/a\nRUN cat /d/a >> /log\n",
+        f"FROM {BASE} AS one\nCOPY a /x\nRUN cat /x >> /y\n"
+        f"FROM {BASE}\nCOPY --from=one /y /y\nRUN cat /y >> /z\nCOPY d /app\n",
+    ),
+}
+
+
+class Interleaving(RuleBasedStateMachine):
+    """One session, from its opening until it is closed."""
+
+    replay: Replay = "in-place"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.loop = self.runner.get_loop()
+        self.root = Path(tempfile.mkdtemp(prefix="livepush-"))
+        self.dirty: set[str] = set()
+        self.pushes: list[asyncio.Task[PushResult]] = []
+        self.clock = asyncio.Event()
+
+    @initialize(number=st.integers(0, 9))
+    def open(self, number: int) -> None:
+        texts = DOCKERFILES[self.replay]
+        self.text = texts[number % len(texts)]
+        for name in NAMES:
+            self.put(name, "0")
+        base = FakeImage(_base(), ImageConfig(""))
+        self.builder = DockerfileBuilder(lambda _: base)
+        self.engine = FakeEngine(builder=self.builder, sleep=self.sleep)
+        self.engine.add_image(base, tag=BASE)
+        image = self.engine.add_image(FakeImage(self.built(), ImageConfig("")))
+        self.container = self.engine.add_container(image, name="web")
+        self.session = self.loop.run_until_complete(
+            Livepush.init(
+                context=self.root,
+                container_id="web",
+                dockerfile_content=self.text,
+                engine=self.engine,
+                replay=self.replay,
+            )
+        )
+
+    async def sleep(self, _: float) -> None:
+        await self.clock.wait()
+
+    def put(self, name: str, content: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+    def built(self) -> Files:
+        """What a build of the context as it is now holds."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for path in sorted(self.root.rglob("*")):
+                tar.add(path, str(path.relative_to(self.root)), recursive=False, filter=_of_root)
+            text = self.session.dockerfile.generate_live_dockerfile() if self.opened else self.text
+            for name, content in {
+                ".livepush.Dockerfile": text,
+                ".dockerignore": ".livepush.Dockerfile\n.dockerignore\n",
+            }.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content.encode()))
+        return self.builder(archive.getvalue(), ".livepush.Dockerfile", "", lambda _: None).files
+
+    def buildable(self) -> Files | None:
+        """The same, None where the build fails."""
+        try:
+            return self.built()
+        except BuildFailedError:
+            return None
+
+    @property
+    def opened(self) -> bool:
+        return hasattr(self, "session")
+
+    @rule(name=st.sampled_from(NAMES), content=st.sampled_from(CONTENTS))
+    def write(self, name: str, content: str) -> None:
+        self.put(name, content)
+        self.dirty.add(name)
+
+    @rule(name=st.sampled_from(("b", "d/b", "d/e", "d/e/a", "d/a")))
+    def delete(self, name: str) -> None:
+        path = self.root / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        self.dirty.add(name)
+
+    @rule()
+    def push(self) -> None:
+        changed, self.dirty = sorted(self.dirty), set()
+        task = self.loop.create_task(self.session.perform_livepush(changed))
+        self.pushes.append(task)
+
+    @rule(turns=st.integers(1, 30))
+    def go_on(self, turns: int) -> None:
+        for _ in range(turns):
+            self.loop.run_until_complete(asyncio.sleep(0))
+
+    @rule()
+    def time_passes(self) -> None:
+        self.clock.set()
+        self.go_on(5)
+        self.clock.clear()
+
+    @rule(verb=st.sampled_from(FAULTS), after=st.integers(0, 3))
+    def fault(self, verb: str, after: int) -> None:
+        self.engine.fail_next(verb, EngineError("the fault of a test"), after=after)
+
+    @rule()
+    def cancel(self) -> None:
+        self.loop.run_until_complete(self.session.cancel())
+
+    @precondition(lambda self: self.opened)
+    @rule()
+    def rest(self) -> None:
+        self.settle()
+
+    def settle(self) -> None:
+        """Faults are over, time passes, and a last push is made: the end must be right."""
+        self.clock.set()
+        self.engine.mend()
+        for push in self.pushes:
+            with contextlib.suppress(LivepushError):
+                self.loop.run_until_complete(push)
+        self.pushes.clear()
+        self.push()
+        result = self.loop.run_until_complete(self.pushes.pop())
+        self.clock.clear()
+        wanted = self.buildable()
+        assert bool(result.owed) == (wanted is None), result
+        if wanted is not None:
+            assert result.status != "failed"
+            assert _shown(self.engine.files(self.container)) == _shown(wanted)
+
+    def teardown(self) -> None:
+        try:
+            if self.opened:
+                self.settle()
+                self.loop.run_until_complete(self.session.aclose())
+                assert not self.loop.run_until_complete(self.engine.owned())
+        finally:
+            self.runner.close()
+            shutil.rmtree(self.root)
+
+
+class InterleavingClean(Interleaving):
+    replay: Replay = "clean"
+
+
+def _base() -> Files:
+    files = Files()
+    for path in ("/bin", "/etc", "/tmp"):  # a container's own
+        files.place(path, Node("dir", 0o755))
+    files.write("/bin/sh", b"", mode=0o755)
+    return files
+
+
+def _of_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    info.uid = info.gid = 0
+    return info
+
+
+def _shown(files: Files) -> dict[str, tuple[object, ...]]:
+    nodes = ((path, files.node(path)) for path in files)
+    return {p: (n.kind, n.mode, n.uid, n.content, n.target) for p, n in nodes if n is not None}
+
+
+@pytest.mark.parametrize("machine", [Interleaving, InterleavingClean])
+def test_every_interleaving_ends_as_a_build(machine: type[Interleaving]) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=100,
+            stateful_step_count=20,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
