@@ -1,192 +1,103 @@
-"""Generated cases: a Dockerfile, a build context, and rounds of edits to it.
-
-Every command is safe to repeat and reads only what no later step writes, because that is what
-replaying in place promises. Names are few, so that copies overlap and edits collide.
-"""
+"""Generated cases: a Dockerfile, a build context, and rounds of edits to it; and smaller ones."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+import hypothesis
 from hypothesis import strategies as st
 
-BASE = "livepush-base/busybox:12"
+from tests.differential.dockerfiles import ENDING, dockerfiles
+from tests.differential.edits import ALWAYS, ARCHIVES, FILES, IGNORES, Edit, edits
+from tests.differential.setting import Setting
 
-_FILES = ("a", "b", "c.txt", "d e", ".hid", "-x", "é", "s/a", "s/t/b", "u/a", "lib/k.txt")
-_START = ("a", "b", "c.txt", "s/a", "s/t/b", "u/a", "lib/k.txt")
-_DIRECTORIES = ("s", "s/t", "u", "lib", "empty")
-_SOURCES = (".", "s", "s/", "*", "u", "*.txt", "s/*", "a", "lib", "?", "[a-c]*", "./", "*/t", "s/t")
-_DESTINATIONS = ("/o", "/p/q", "sub", "/tmp/in", "/etc/conf", "/deep/er")
-_FLAGS = ("", "", "", "--chown=bob ", "--chown=7:8 ", "--chown=bob:bob ")
-_IGNORES = (
-    "",
-    "*.txt\n",
-    "s/t\n!s/t/b\n",
-    "**/a\n",
-    "lib\n.dockerignore\nDockerfile\n",
-    "*\n!s\n!a\n!mark*\n",  # what the harness marks a round's end with must be seen
-)
+Round = tuple[Edit, ...]
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Edit:
-    """One thing that a person does to a context; what does not fit the disk is left out."""
-
-    what: str  # write, remove, directory, link, move
-    path: str
-    value: str = ""  # content, target, or where to
-    mode: int = 0o644
-
-    def __repr__(self) -> str:
-        return f"Edit({self.what!r}, {self.path!r}, {self.value!r}, {self.mode:#o})"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
-    """A Dockerfile, the edits that make its first context, and rounds of more."""
+    """The instructions of a Dockerfile, the edits that make its first context, and rounds of more.
 
-    dockerfile: str
-    start: tuple[Edit, ...]
-    rounds: tuple[tuple[Edit, ...], ...]
+    A case that is `marked` ends each round with a file that tells of it, which `COPY .` takes, too.
+    Without, the edits of a round come all at once, and nothing else tells that they were seen.
+    """
+
+    lines: tuple[str, ...]
+    start: Round
+    rounds: tuple[Round, ...]
+    marked: bool = True
+
+    @property
+    def dockerfile(self) -> str:
+        return "".join(f"{line}\n" for line in self.lines)
 
     def __repr__(self) -> str:
-        steps = "\n".join(f"  round {i}: {list(edits)}" for i, edits in enumerate(self.rounds))
-        return f"\n{self.dockerfile}  start: {list(self.start)}\n{steps}"
+        """A readable expression that makes it again."""
+        lines = "".join(f"        {line!r},\n" for line in self.lines)
+        rounds = "".join(f"        {each!r},\n" for each in self.rounds)
+        return (
+            f"Case(\n    lines=(\n{lines}    ),\n    start={self.start!r},\n"
+            f"    rounds=(\n{rounds}    ),\n    marked={self.marked},\n)"
+        )
 
 
-def apply(root: Path, edit: Edit) -> None:
-    """Carries the edit out below `root`."""
-    path = root / edit.path
-    try:
-        if edit.what == "move":
-            if path.exists() and not os.path.lexists(root / edit.value):
-                path.rename(root / edit.value)
-            return
-        if edit.what == "directory" and path.is_dir() and not path.is_symlink():
-            path.chmod(edit.mode)
-            return
-        _remove(path)
-        if edit.what == "remove":
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if edit.what == "write":
-            path.write_text(edit.value)
-            path.chmod(edit.mode)
-        elif edit.what == "directory":
-            path.mkdir()
-            path.chmod(edit.mode)
-        else:
-            path.symlink_to(edit.value)
-    except (NotADirectoryError, FileExistsError):
-        return  # a parent is a file by now
+def drawn(setting: Setting, *, rounds: int, seed: int) -> Case:
+    """The case of that seed for a setting, of that many rounds of edits; always the same one."""
+    found: list[Case] = []
 
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=2,  # the first is always the smallest that there is
+        database=None,
+        deadline=None,
+        phases=(hypothesis.Phase.generate,),
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(_cases(setting, rounds=rounds))
+    def keep(case: Case) -> None:
+        found.append(case)
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        path.unlink()
-
-
-_contents = st.text("abc\n", max_size=6)
-_edits = st.one_of(
-    st.builds(
-        Edit,
-        st.just("write"),
-        st.sampled_from((*_FILES, "s", "lib")),
-        _contents,
-        st.sampled_from((0o644, 0o644, 0o600, 0o755)),
-    ),
-    st.builds(Edit, st.just("remove"), st.sampled_from((*_FILES, *_DIRECTORIES))),
-    st.builds(
-        Edit,
-        st.just("directory"),
-        st.sampled_from((*_DIRECTORIES, "a")),
-        mode=st.sampled_from((0o755, 0o700)),
-    ),
-    st.builds(
-        Edit,
-        st.just("link"),
-        st.sampled_from(_FILES),
-        st.sampled_from(("a", "nowhere", "../b", "/etc")),
-    ),
-    st.builds(Edit, st.just("move"), st.sampled_from(_DIRECTORIES), st.sampled_from(("s", "new"))),
-)
-
-
-_extra = st.lists(st.sampled_from(_FILES), unique=True, max_size=4)
+    keep()
+    return found[-1]
 
 
 @st.composite
-def cases(draw: st.DrawFn, *, rounds: int) -> Case:
-    """A case of that many rounds of edits."""
-    start = [Edit("write", path, "0") for path in (*_START, *draw(_extra))]
-    ignore = draw(st.sampled_from(_IGNORES))
-    if ignore:
+def _cases(draw: st.DrawFn, setting: Setting, *, rounds: int) -> Case:
+    extra = draw(st.lists(st.sampled_from(FILES), unique=True, max_size=4))
+    paths = dict.fromkeys((*ALWAYS, *extra))
+    start = [Edit("write", path, "0") for path in paths]
+    archives = draw(st.integers(0, 3)) == 3
+    if archives:
+        start += [Edit("archive", path, "a=1,x/y=1") for path in ARCHIVES]
+    ignore = draw(st.sampled_from(IGNORES))
+    if ignore and draw(st.integers(0, 2)) == 2:
         start.append(Edit("write", ".dockerignore", ignore))
-    edits = st.lists(_edits, min_size=1, max_size=4).map(tuple)
+    files = frozenset(edit.path for edit in start)
+    done = st.lists(edits(archives=archives), min_size=rounds, max_size=rounds)
     return Case(
-        dockerfile="\n".join(draw(_dockerfiles())) + "\n",
+        lines=draw(dockerfiles(setting, files)),
         start=tuple(start),
-        rounds=tuple(draw(st.lists(edits, min_size=rounds, max_size=rounds))),
+        rounds=tuple(draw(done)),
+        marked=draw(st.booleans()),
     )
 
 
-@st.composite
-def _dockerfiles(draw: st.DrawFn) -> list[str]:
-    lines: list[str] = []
-    # By stage, the destinations that are still free: a directory that a command reads is written
-    # by no later step, also not in the stages that go on from there.
-    free: dict[str, list[str]] = {}
-    for index in range(draw(st.integers(1, 3))):
-        parent = draw(st.sampled_from((BASE, BASE, *free)))
-        left = list(free.get(parent, _DESTINATIONS))
-        lines.append(f"FROM {parent} AS stage{index}")
-        lines += draw(_stage_lines(list(free), left))
-        free[f"stage{index}"] = left
-    # The engine's own builder builds, and fails with, stages that nobody uses, too.
-    text = "\n".join(lines)
-    unused = [
-        name for name in list(free)[:-1] if f"={name} " not in text and f"FROM {name} " not in text
-    ]
-    lines += [f"COPY --from={name} /gen /used/{name}/" for name in unused]
-    # What ignores the signal to stop is waited for at every restart.
-    return [*lines, "STOPSIGNAL SIGKILL", 'CMD ["sleep", "9999"]']
+def smaller(case: Case) -> Iterator[Case]:
+    """The case with one thing less, what leaves out most first."""
+    for index in reversed(range(len(case.rounds))):
+        yield replace(case, rounds=_without(case.rounds, index))
+    for index in reversed(range(len(case.lines) - len(ENDING))):
+        yield replace(case, lines=_without(case.lines, index))
+    for number, edited in enumerate(case.rounds):
+        for index in range(len(edited) if len(edited) > 1 else 0):
+            fewer = (*case.rounds[:number], _without(edited, index), *case.rounds[number + 1 :])
+            yield replace(case, rounds=fewer)
+    for index in range(len(case.start)):
+        yield replace(case, start=_without(case.start, index))
 
 
-@st.composite
-def _stage_lines(draw: st.DrawFn, names: list[str], free: list[str]) -> list[str]:
-    lines = draw(st.sampled_from(([], [], ["WORKDIR /w"], ["WORKDIR /w", "ENV D=/o"])))
-    lines = [*lines, "RUN mkdir -p /gen"]
-    for number in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from(("copy", "copy", "run", "stage")))
-        if not free:
-            break
-        dest = draw(st.sampled_from(free))
-        if kind == "copy":
-            lines.append(draw(_copies(dest)))
-        elif kind == "run":
-            out = f"/gen/{number}"
-            lines.append(
-                f"RUN rm -rf {out} && mkdir -p {out} {dest} && cp -r {dest} {out}/ "
-                f"&& (cd {dest} && find . | sort) > {out}/list"
-            )
-            free.remove(dest)
-        elif names:
-            source = draw(st.sampled_from(names))
-            lines.append(f"COPY --from={source} /gen {dest}/")
-    return lines
-
-
-@st.composite
-def _copies(draw: st.DrawFn, dest: str) -> str:
-    flag = draw(st.sampled_from(_FLAGS))
-    sources = draw(st.lists(st.sampled_from(_SOURCES), min_size=1, max_size=2, unique=True))
-    # The legacy builder refuses several sources, and several matches, for anything else.
-    several = len(sources) > 1 or any(set("*?[") & set(source) for source in sources)
-    slash = "/" if several or draw(st.booleans()) else ""
-    word = draw(st.sampled_from(("COPY", "COPY", "ADD")))
-    return f"{word} {flag}{' '.join(sources)} {dest}{slash}"
+def _without(things: tuple[_T, ...], index: int) -> tuple[_T, ...]:
+    return things[:index] + things[index + 1 :]

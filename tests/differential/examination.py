@@ -1,0 +1,214 @@
+"""One case on a real engine: after each round, the watched container against a fresh build.
+
+Where the engine bears it, the build begins with the last edit of a round, beside the push.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import tempfile
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from tests.differential.cases import Case, Round
+from tests.differential.dockerfiles import LIVE
+from tests.differential.edits import apply, look
+from tests.differential.setting import Setting
+from tests.e2e.command_line import Condition, Watch, WireEvent, livepush, names, watching
+from tests.e2e.docker_cli import Bench, Client, DockerError, left_of
+from tests.e2e.trees import Tree, differences
+
+Outcome = Literal[
+    "equal", "fails in both", "refused", "the builder's own defect", "cannot be built", "wrong"
+]
+_DEFECT: Outcome = "the builder's own defect"
+_ODD: frozenset[Outcome] = frozenset({"wrong", _DEFECT})
+# A network of its own takes an engine longer than all the rest of a command's container.
+_QUICK = ("--network=host",)
+_IGNORE = ".dockerignore"
+_SHOWN = 10  # differences
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """How the rounds of a case ended, in order, and why those did that were not as they should."""
+
+    outcomes: tuple[Outcome, ...]
+    why: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        return "wrong" in self.outcomes
+
+
+def examine(case: Case, setting: Setting, client: Client) -> Examination:
+    """Runs the case up to the first round that is wrong or refused; all that it made is removed."""
+    with tempfile.TemporaryDirectory(prefix="livepush-") as directory:
+        rounds = _Rounds(case, setting, Path(directory), Bench(client))
+        with closing(rounds):
+            return asyncio.run(rounds.examined())
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    outcome: Outcome
+    why: str = ""
+
+
+class _Rounds:
+    def __init__(self, case: Case, setting: Setting, directory: Path, bench: Bench) -> None:
+        self._case = case
+        self._setting = setting
+        self._bench = bench
+        self._root = directory / "context"
+        self._said = directory / "said"
+        self._dockerfile = self._root / "Dockerfile"
+        self._container = ""
+        self._judged: list[_Judgement] = []
+
+    def close(self) -> None:
+        self._bench.remove()
+
+    async def examined(self) -> Examination:
+        self._prepare()
+        try:
+            image = self._bench.build(self._root, self._dockerfile, options=_QUICK)
+        except DockerError:
+            return Examination(("cannot be built",))
+        self._container = self._bench.start(image, options=_QUICK)
+        try:
+            await self._judge()
+        except (AssertionError, TimeoutError) as error:
+            self._judged.append(_Judgement("wrong", str(error)))
+        odd = (each.why for each in self._judged if each.outcome in _ODD)
+        return Examination(tuple(each.outcome for each in self._judged), "\n".join(odd))
+
+    async def _judge(self) -> None:
+        told = ["--container", self._container]
+        if self._setting.replay != "in-place":  # which is the default
+            told += ["--replay", self._setting.replay]
+        environ = self._setting.environ
+        async with watching(self._said, *told, str(self._root), environ=environ) as watch:
+            for number, edits in enumerate(self._case.rounds):
+                judgement = await self._round(watch, number, edits)
+                complaints = [e["message"] for e in watch.events if e["event"] == "error"]
+                why = "\n".join([f"round {number}: {judgement.why}", *complaints, watch.said])
+                self._judged.append(replace(judgement, why=why))
+                if judgement.outcome in ("wrong", "refused"):
+                    return
+        left = left_of(self._container, self._bench.client)
+        if left:
+            self._judged.append(_Judgement("wrong", f"left on the engine: {left}"))
+
+    def _prepare(self) -> None:
+        self._root.mkdir()
+        for edit in self._case.start:
+            apply(self._root, edit)
+        self._dockerfile.write_text(self._case.dockerfile)
+        if LIVE in self._case.lines:
+            live = livepush("dockerfile", str(self._root))
+            assert live.returncode == 0, live.stderr
+            # One outside of the context would change the ignore file that is sent.
+            self._dockerfile = self._root / "Dockerfile.live"
+            self._dockerfile.write_text(live.stdout)
+
+    async def _round(self, watch: Watch, number: int, edits: Round) -> _Judgement:
+        since = len(watch.events)
+        seen = self._edited(watch, number, edits)
+        if self._setting.one_build_at_a_time:
+            told = await watch.until(seen, since)
+            built = await asyncio.to_thread(self._built)
+        else:
+            built, told = await asyncio.gather(
+                asyncio.to_thread(self._built), watch.until(seen, since)
+            )
+        refused = "rebuildNeeded" in names(watch.events)
+        judgement = self._judgement(told[-1]["owed"], built, refused=refused)
+        if judgement.outcome != "wrong":
+            return judgement
+        # What the builder remembers may be at fault.
+        afresh = await asyncio.to_thread(self._built, cached=False)
+        again = self._judgement(told[-1]["owed"], afresh, refused=refused)
+        return replace(judgement, outcome=_DEFECT) if again.outcome == "equal" else again
+
+    def _edited(self, watch: Watch, number: int, edits: Round) -> Condition:
+        """Carries the edits out; what holds once a push has seen all of them."""
+        if self._case.marked or (self._root / _IGNORE).exists():
+            return self._marked(number, edits)
+        before = look(self._root)
+        watch.process.send_signal(signal.SIGSTOP)
+        try:
+            for edit in edits:
+                apply(self._root, edit)
+        finally:
+            watch.process.send_signal(signal.SIGCONT)
+        after = look(self._root)
+        changed = {path for path in before.keys() | after if before.get(path) != after.get(path)}
+        if not changed or _IGNORE in changed:
+            return self._marked(number, ())
+        return lambda events: _has_seen(events, changed)
+
+    def _marked(self, number: int, edits: Round) -> Condition:
+        # Changes are noted in order: the push that names the mark has seen the others.
+        for edit in edits:
+            apply(self._root, edit)
+        mark = f"mark{number}"
+        (self._root / mark).write_text("")
+        return lambda events: _has_seen(events, {mark})
+
+    def _built(self, *, cached: bool = True) -> Tree | DockerError:
+        """The files of a fresh build, or why there can be none."""
+        try:
+            options = _QUICK if cached else (*_QUICK, "--no-cache")
+            image = self._bench.build(self._root, self._dockerfile, options=options)
+            return self._bench.tree_of(image)
+        except DockerError as error:
+            return error
+
+    def _judgement(
+        self, owed: Collection[str], built: Tree | DockerError, *, refused: bool
+    ) -> _Judgement:
+        if isinstance(built, DockerError):
+            if owed:
+                return _Judgement("fails in both")
+            if self._stumbles(str(built)):
+                return _Judgement(_DEFECT, str(built))
+            return _Judgement("wrong", f"only the build fails: {built}")
+        if owed:
+            return _Judgement("refused" if refused else "wrong", f"owed are {owed}")
+        different = differences(self._bench.tree(self._container), built)
+        if different:
+            return _Judgement("wrong", "\n".join(different[:_SHOWN]))
+        return _Judgement("equal")
+
+    def _stumbles(self, error: str) -> bool:
+        """Whether BuildKit fails for a link that a wildcard found, or found a directory with.
+
+        One that leads nowhere it follows all the same (moby/buildkit#4946), and below one that
+        leads to a file it looks for more.
+        """
+        if not self._setting.buildkit:
+            return False
+        if not self._setting.newer:
+            return re.search(r"error from sender: lstat .*: not a directory", error) is not None
+        missing = re.search(r'"/([^"]+)": not found', error)
+        links = (path for path in self._root.glob("*/**/*") if path.is_symlink())
+        targets = {os.path.normpath(path.parent / path.readlink()) for path in links}
+        return missing is not None and str(self._root / missing[1]) in targets
+
+
+def _has_seen(events: Sequence[WireEvent], paths: Collection[str]) -> bool:
+    told: set[str] = set()
+    for event in events:
+        if event["event"] == "livepushStart":
+            told.update(event["changed"], event["deleted"])
+        ended = event["event"] == "livepushEnd" and event["status"] != "cancelled"
+        if ended and told.issuperset(paths):
+            return True
+    return False
