@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from livepush.endpoint import TlsOptions
     from livepush.engine import Engine
     from livepush.errors import (
+        BuildFailedError,
         CommandFailedError,
         ContainerNotRunningError,
         DockerfileParseError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         FilesSynced,
         LivepushEnd,
         LivepushStart,
+        Notice,
         Output,
         Ready,
         RebuildNeeded,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from livepush.session import Livepush
 
 __all__ = [
+    "BuildFailedError",
     "Cancel",
     "CommandExecute",
     "CommandFailedError",
@@ -79,6 +82,7 @@ __all__ = [
     "LivepushError",
     "LivepushStart",
     "NoShellError",
+    "Notice",
     "Output",
     "Plan",
     "PushResult",

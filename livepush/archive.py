@@ -7,12 +7,21 @@ them is blocking work, so the async sides hand it to a thread, a piece at a time
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
 import tarfile
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import IO, Protocol
 
@@ -21,11 +30,14 @@ import anyio
 from livepush.errors import EngineError
 from livepush.manifest import Item
 from livepush.model import Entry
+from livepush.tarstream import TarStream
 from livepush.tree import Tree, clean
 
 CHUNK = 256 * 1024  # bytes read and sent at once
-_SPOOL_IN_MEMORY = 8 * 1024 * 1024  # bytes of a fetched archive that need no file on disk
+SPOOL_IN_MEMORY = 8 * 1024 * 1024  # bytes of a fetched archive that need no file on disk
 _KINDS = {tarfile.DIRTYPE: "dir", tarfile.SYMTYPE: "link"}
+_XATTR = "SCHILY.xattr."  # what archives call the extended attributes
+_OURS = "user."  # of the build context's, builders give nobody else's with certainty
 
 
 class Files(Protocol):
@@ -55,14 +67,18 @@ class Sent:
 
 
 async def pack(
-    items: Iterable[tuple[str, Item]], files: Files, sent: Callable[[Sent], None]
+    items: Iterable[tuple[str, Item]],
+    files: Files,
+    sent: Callable[[Sent], None],
+    *,
+    attributes: bool = False,
 ) -> AsyncIterator[bytes]:
     """The tar stream of `items`, absolute paths; `sent` is told each one that is in it.
 
-    A file that vanished since its tree was read is left out. Raises `PermissionError` for one that
-    may not be read.
+    A file that vanished since its tree was read is left out. With `attributes` the extended ones
+    of files on disk go along. Raises `PermissionError` for a file that may not be read.
     """
-    pieces = _merged(_pieces(items, files, sent))
+    pieces = _merged(_pieces(items, files, sent, attributes))
     while True:
         piece = await anyio.to_thread.run_sync(next, pieces, b"")
         if not piece:
@@ -81,9 +97,12 @@ def _merged(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _pieces(
-    items: Iterable[tuple[str, Item]], files: Files, sent: Callable[[Sent], None]
+    items: Iterable[tuple[str, Item]],
+    files: Files,
+    sent: Callable[[Sent], None],
+    attributes: bool,
 ) -> Iterator[bytes]:
-    first_names: dict[tuple[int, int], str] = {}
+    first_names: dict[tuple[int, ...], str] = {}
     for path, item in items:
         entry = item.entry
         if entry.kind != "file":
@@ -99,15 +118,17 @@ def _pieces(
                 continue
             if entry.inode is not None:
                 first_names[entry.inode] = path
-            yield from _file_pieces(path, item, file, sent)
+            yield from _file_pieces(path, item, file, sent, attributes)
 
 
 def _file_pieces(
-    path: str, item: Item, file: IO[bytes], sent: Callable[[Sent], None]
+    path: str, item: Item, file: IO[bytes], sent: Callable[[Sent], None], attributes: bool
 ) -> Iterator[bytes]:
     with file:
+        xattrs = _attributes(item.entry, file) if attributes else item.entry.xattrs
         size = _size(file)
-        yield _header(path, replace(item.entry, size=size))
+        entry = replace(item.entry, size=size, xattrs=xattrs)
+        yield _header(path, entry)
         digest = hashlib.sha256()
         left = size
         while left:
@@ -118,8 +139,7 @@ def _file_pieces(
             left -= len(piece)
             yield piece
         yield bytes(-size % tarfile.BLOCKSIZE)
-    entry = replace(item.entry, size=size, digest=digest.digest())
-    sent(Sent(path, replace(item, entry=entry)))
+    sent(Sent(path, replace(item, entry=replace(entry, digest=digest.digest()))))
 
 
 def _opened(item: Item, files: Files) -> IO[bytes]:
@@ -145,13 +165,37 @@ def _header(path: str, entry: Entry, hard_link: str = "") -> bytes:
         info.type, info.linkname = tarfile.SYMTYPE, entry.target
     else:
         info.size = entry.size
+    if entry.xattrs and not hard_link:
+        info.pax_headers = {
+            _XATTR + name: value.decode(errors="surrogateescape") for name, value in entry.xattrs
+        }
+        return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
-def digest_of(files: Files, path: str) -> bytes:
-    """The SHA-256 of a file's bytes. Raises `OSError` as reading it does."""
+def _attributes(entry: Entry, file: IO[bytes]) -> tuple[tuple[str, bytes], ...]:
+    """The extended attributes of an entry, which its open file may have to tell."""
+    if entry.xattrs is not None:
+        return entry.xattrs
+    try:
+        number = file.fileno()
+        names = sorted(name for name in os.listxattr(number) if name.startswith(_OURS))
+        return tuple((name, os.getxattr(number, name)) for name in names)
+    except io.UnsupportedOperation:
+        return ()  # bytes that no disk holds
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENODATA):
+            raise
+        return ()  # a file system that has none, or somebody takes them away at this moment
+
+
+def examined(entry: Entry, files: Files, path: str) -> Entry:
+    """The entry with what only the file at `path` tells: its digest and extended attributes.
+
+    Raises `OSError` as reading it does.
+    """
     with files.open_file(path) as file:
-        return _hashed(file)
+        return replace(entry, xattrs=_attributes(entry, file), digest=_hashed(file))
 
 
 def _hashed(file: IO[bytes]) -> bytes:
@@ -183,7 +227,7 @@ async def fetch(stream: AsyncIterable[bytes], *, prefix: str) -> Fetched:
     `prefix` is the directory of that path; the tree's paths are relative to the root. Raises what
     `stream` does, and `EngineError` for bytes that are no archive, or half of one.
     """
-    archive = tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY)  # noqa: SIM115  # Fetched's
+    archive = tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY)  # noqa: SIM115  # Fetched's
     try:
         async for piece in stream:
             await anyio.to_thread.run_sync(archive.write, piece)
@@ -194,6 +238,20 @@ async def fetch(stream: AsyncIterable[bytes], *, prefix: str) -> Fetched:
     except BaseException:  # a cancel as well: the temporary file has no other owner yet
         archive.close()
         raise
+
+
+async def first_entry(stream: AsyncGenerator[bytes, None]) -> Entry:
+    """What an engine's archive of one path says of that path itself; the rest is not waited for.
+
+    Raises what `stream` does, and `EngineError` for bytes that are no archive.
+    """
+    reader = TarStream()
+    async with aclosing(stream) as pieces:
+        async for piece in pieces:
+            for member in reader.feed(piece):
+                if isinstance(member, tarfile.TarInfo):
+                    return entry_of(member)
+    raise EngineError("the engine sent an empty archive")
 
 
 def _indexed(archive: IO[bytes], prefix: str) -> Fetched:
@@ -217,11 +275,12 @@ def _indexed(archive: IO[bytes], prefix: str) -> Fetched:
                 spans[path] = (member.offset_data, member.size)
                 content = tar.extractfile(member)
                 digest = _hashed(content) if content else b""
-            entries[path] = _entry(member, digest)
+            entries[path] = entry_of(member, digest)
     return Fetched(Tree.of(entries.items()), archive, spans)
 
 
-def _entry(member: tarfile.TarInfo, digest: bytes) -> Entry:
+def entry_of(member: tarfile.TarInfo, digest: bytes = b"") -> Entry:
+    """What an archive says of one of its members."""
     kind = "file" if member.isreg() else _KINDS.get(member.type, "other")
     return Entry(
         kind=kind,  # type: ignore[arg-type]  # the table above holds nothing else
@@ -232,6 +291,11 @@ def _entry(member: tarfile.TarInfo, digest: bytes) -> Entry:
         target=member.linkname if member.issym() else "",
         mtime=int(member.mtime),
         digest=digest,
+        xattrs=tuple(
+            (name.removeprefix(_XATTR), value.encode(errors="surrogateescape"))
+            for name, value in sorted(member.pax_headers.items())
+            if name.startswith(_XATTR)
+        ),
     )
 
 

@@ -6,15 +6,17 @@ import tarfile
 from dataclasses import replace
 
 from livepush.archive import Files
-from livepush.errors import UnsupportedError
-from livepush.manifest import MissingSource, matches
 from livepush.model import Copy, Fixed, Graph, Stage, Step
+from livepush.selection import MissingSource, matches
 
 _REASON = "unpacks an archive, which is not replayed live"
 
 
 def without_archives(graph: Graph, files: Files) -> Graph:
-    """The stages with every `ADD` that unpacks something as a step that only a build can take."""
+    """The stages with every `ADD` that unpacks something as a step that only a build can take.
+
+    It stays one when the archive becomes a plain file: what it unpacked has to go then.
+    """
 
     def fixed(step: Step) -> Step:
         if isinstance(step, Copy) and _unpacks(step, files):
@@ -25,16 +27,6 @@ def without_archives(graph: Graph, files: Files) -> Graph:
         return replace(stage, steps=tuple(map(fixed, stage.steps)))
 
     return replace(graph, stages=tuple(map(stage_of, graph.stages)))
-
-
-def refuse_archive(step: Copy, files: Files) -> None:
-    """Raises `UnsupportedError` where the step has come to unpack an archive."""
-    if _unpacks(step, files):
-        raise UnsupportedError(
-            f"{step.text} {_REASON}",
-            line=step.line,
-            hint="Rebuild the image and start its container anew.",
-        )
 
 
 def _unpacks(step: Copy, files: Files) -> bool:

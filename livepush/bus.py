@@ -3,15 +3,21 @@
 A plain listener is called at once, in the order of subscription. A coroutine listener and a stream
 each have a queue of their own: they see every event in order, at their own pace. A queue is
 bounded; when a slow reader fills it, `commandOutput` is lost first, then the oldest, and the
-reader is told how many. A listener that raises is reported as an `error` event, once each time.
+reader is told how many. A listener that raises is reported as an `error` event, once each time;
+one that never returns is given up when the bus closes.
+
+What is emitted while nobody can listen yet (`keeping`) waits: the first listener of a name is
+handed all of that name, `once` the first of it, and the first stream is handed everything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -20,20 +26,44 @@ from livepush.events import NAMES, CommandOutput, Error, Event
 
 Listener = Callable[[Event], Awaitable[None] | None]
 
+# A listener's fault is not the push's, whatever it is; nor is a cancellation that it made itself.
+_FAULTS = (Exception, asyncio.CancelledError)
+
 QUEUE_LENGTH = 4096  # events a reader may lag behind
+QUEUE_SIZE = 16 * 1024 * 1024  # bytes of output among them
+_PATIENCE = 1.0  # seconds for coroutine listeners to finish, and for those that do not to give up
 
 
 class Bus:
-    """The listeners of one session."""
+    """The listeners of one session; `patience` is in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float = _PATIENCE) -> None:
+        self._patience = patience
+        self._kept = EventStream()
+        self._first_stream: EventStream | None = None
         self._subscriptions: list[_Subscription] = []
         self._streams: list[EventStream] = []
         self._deliveries: set[asyncio.Task[None]] = set()
         self._closed = False
 
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """What is emitted in this block is kept for those who begin to listen after it."""
+        self._kept, first_stream = EventStream(), EventStream()
+        keeping = [self._kept, first_stream]
+        self._streams += keeping
+        try:
+            yield
+        finally:
+            self._streams = [each for each in self._streams if each not in keeping]
+            self._first_stream = first_stream
+
     def on(self, name: str, listener: Listener) -> None:
-        """Calls `listener` with each event of that wire name until `off`."""
+        """Calls `listener` with each event of that wire name until `off`.
+
+        Where events of that name were kept, begins with them; a plain listener has been called
+        with them when `on` returns.
+        """
         self._subscribe(name, listener, once=False)
 
     def once(self, name: str, listener: Listener) -> None:
@@ -48,8 +78,8 @@ class Bus:
                 return
 
     def stream(self) -> EventStream:
-        """A stream of all events from now on, which ends with the session."""
-        stream = EventStream()
+        """A stream of all events from now on, after those that were kept; ends with the session."""
+        stream, self._first_stream = self._first_stream or EventStream(), None
         if self._closed:
             stream.close()
             return stream
@@ -63,34 +93,45 @@ class Bus:
             stream.put(event)
         for subscription in tuple(self._subscriptions):
             if subscription.name == event.name and subscription in self._subscriptions:
-                if subscription.is_once:
-                    self._subscriptions.remove(subscription)
                 self._deliver(subscription, event)
 
     async def aclose(self) -> None:
         """Ends all streams; coroutine listeners finish what they have been handed first.
 
-        But for the one that calls this, if one does.
+        But for the one that calls this, if one does, and those that take longer than the bus has
+        patience: they are cancelled, and after as long again no longer waited for.
         """
         self._closed = True
+        self._kept, self._first_stream = EventStream(), None
         for stream in tuple(self._streams):
             stream.close()
         for subscription in tuple(self._subscriptions):
             self._drop(subscription)
-        await asyncio.gather(*self._deliveries - {asyncio.current_task()})
+        unfinished = self._deliveries - {asyncio.current_task()}
+        if unfinished:
+            _, unfinished = await asyncio.wait(unfinished, timeout=self._patience)
+        if unfinished:
+            for delivery in unfinished:
+                delivery.cancel()
+            await asyncio.wait(unfinished, timeout=self._patience)
 
     def _subscribe(self, name: str, listener: Listener, *, once: bool) -> None:
         if name not in NAMES:
             raise InvalidArgumentError(
                 f"there is no event called {name!r}", hint=f"Events: {', '.join(sorted(NAMES))}."
             )
-        self._subscriptions.append(_Subscription(name, listener, is_once=once))
+        subscription = _Subscription(name, listener, is_once=once)
+        self._subscriptions.append(subscription)
+        while subscription in self._subscriptions and (event := self._kept.take(name)) is not None:
+            self._deliver(subscription, event)
 
     def _deliver(self, subscription: _Subscription, event: Event) -> None:
+        if subscription.is_once:
+            self._subscriptions.remove(subscription)
         if not _is_coroutine_function(subscription.listener):
             try:
                 subscription.listener(event)
-            except Exception as error:  # noqa: BLE001, RUF100  # a listener's fault is not the push's
+            except _FAULTS as error:
                 self._report(subscription, error)
             return
         if subscription.queue is None:
@@ -112,7 +153,10 @@ class Bus:
                 result = subscription.listener(event)
                 if inspect.isawaitable(result):
                     await result
-            except Exception as error:  # noqa: BLE001, RUF100  # a listener's fault is not the push's
+            except _FAULTS as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
                 self._report(subscription, error)
 
     def _drop(self, subscription: _Subscription) -> None:
@@ -121,12 +165,14 @@ class Bus:
         if subscription.queue is not None:
             subscription.queue.close()
 
-    def _report(self, subscription: _Subscription, error: Exception) -> None:
+    def _report(self, subscription: _Subscription, error: BaseException) -> None:
         if subscription.name == Error.name:
             return  # telling a broken error listener of its own error would never end
+        # Also of an error that cannot say what it is.
+        said = "".join(traceback.format_exception_only(error)).strip()
         self.emit(
             Error(
-                message=f"a listener for {subscription.name} failed: {error!r}",
+                message=f"a listener for {subscription.name} failed: {said}",
                 hint="The push goes on; mend the listener.",
             )
         )
@@ -146,11 +192,15 @@ def _is_coroutine_function(listener: Listener) -> bool:
 
 
 class EventStream:
-    """An async iterator of events; leaving `async with`, or `close`, ends it."""
+    """An async iterator of events; leaving `async with`, or `close`, ends it.
 
-    def __init__(self, length: int = QUEUE_LENGTH) -> None:
-        self._length = length
+    It holds `length` events at most, and `size` bytes of output among them.
+    """
+
+    def __init__(self, length: int = QUEUE_LENGTH, size: int = QUEUE_SIZE) -> None:
+        self._length, self._size = length, size
         self._events: deque[Event] = deque()
+        self._held = 0  # bytes of output
         self._lost = 0
         self._arrived = asyncio.Event()
         self._closed = False
@@ -160,13 +210,22 @@ class EventStream:
         """Appends `event`, in place of an older one where the queue is full; none once closed."""
         if self._closed:
             return
-        if len(self._events) >= self._length:
+        is_full = len(self._events) >= self._length
+        if is_full or self._held + _weight(event) > self._size:
             self._lost += 1
             if isinstance(event, CommandOutput):
                 return
             self._make_room()
         self._events.append(event)
+        self._held += _weight(event)
         self._arrived.set()
+
+    def take(self, name: str) -> Event | None:
+        """The oldest event of that name, which is then no longer in the queue; None without one."""
+        found = next((event for event in self._events if event.name == name), None)
+        if found is not None:
+            self._remove(found)
+        return found
 
     def close(self) -> None:
         """No further events; those that are there can still be read."""
@@ -186,7 +245,9 @@ class EventStream:
                 raise StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
-        return self._events.popleft()
+        event = self._events.popleft()
+        self._held -= _weight(event)
+        return event
 
     async def __aenter__(self) -> Self:
         return self
@@ -195,8 +256,13 @@ class EventStream:
         self.close()
 
     def _make_room(self) -> None:
-        for index, event in enumerate(self._events):
-            if isinstance(event, CommandOutput):
-                del self._events[index]
-                return
-        self._events.popleft()
+        output = (event for event in self._events if isinstance(event, CommandOutput))
+        self._remove(next(output, self._events[0]))
+
+    def _remove(self, event: Event) -> None:
+        self._events.remove(event)
+        self._held -= _weight(event)
+
+
+def _weight(event: Event) -> int:
+    return len(event.output.data) if isinstance(event, CommandOutput) else 0

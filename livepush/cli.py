@@ -116,6 +116,12 @@ _build = _all(
         help_="A build argument; K alone has the environment's value. Repeatable.",
     ),
 )
+_replay = click.option(
+    "--replay",
+    type=click.Choice(["in-place", "clean"]),
+    default="in-place",
+    help="Run commands again in the container, or clean: in a build, right for any command.",
+)
 _files = _all(
     _texts(
         "--changed",
@@ -188,6 +194,7 @@ def cli() -> None:
 @_source
 @_session
 @_following
+@_replay
 @_build
 @_engine
 @_exits
@@ -202,7 +209,7 @@ def watch(**given: Unpack[parameters.Watch]) -> int:
     from livepush.commands.watch import watch as command
 
     return command(
-        parameters.inputs(given),
+        parameters.replayed(given),
         parameters.options(given),
         trigger=given["trigger"],
         debounce=given["debounce"] / 1000,
@@ -213,6 +220,7 @@ def watch(**given: Unpack[parameters.Watch]) -> int:
 @_source
 @_session
 @_files
+@_replay
 @_build
 @_engine
 @_exits
@@ -225,7 +233,7 @@ def push(**given: Unpack[parameters.Push]) -> int:
     from livepush.commands.push import push as command
 
     return command(
-        parameters.inputs(given),
+        parameters.replayed(given),
         parameters.options(given),
         changed=given["changed"],
         deleted=given["deleted"],
@@ -235,6 +243,7 @@ def push(**given: Unpack[parameters.Push]) -> int:
 @cli.command(cls=_FileCommand)
 @_source
 @_files
+@_replay
 @_build
 @_exits
 def plan(**given: Unpack[parameters.Plan]) -> int:
@@ -245,7 +254,7 @@ def plan(**given: Unpack[parameters.Plan]) -> int:
     from livepush.commands import parameters
     from livepush.commands.plan import plan as command
 
-    return command(parameters.inputs(given), changed=given["changed"], deleted=given["deleted"])
+    return command(parameters.replayed(given), changed=given["changed"], deleted=given["deleted"])
 
 
 @cli.command()
@@ -290,15 +299,18 @@ def verify(**given: Unpack[parameters.Verify]) -> int:
 
 @cli.command()
 @click.option("--dry-run", is_flag=True, help="Only list it.")
+@click.option("--all", "everything", is_flag=True, help="Also of sessions that may still run.")
 @_engine
 @_exits
 def clean(**given: Unpack[parameters.Clean]) -> int:
     """Remove what livepush left on the engine.
 
-    That is every container and image that carries its labels. End every session on that engine
-    first: their stage containers are removed as well.
+    That is every container and image that carries its labels, but for what a session holds that
+    still runs on this machine, and for what was made on another one.
     """
     from livepush.commands import parameters
     from livepush.commands.clean import clean as command
 
-    return command(parameters.connection(given), dry_run=given["dry_run"])
+    return command(
+        parameters.connection(given), dry_run=given["dry_run"], everything=given["everything"]
+    )

@@ -29,7 +29,7 @@ class Context:
     `dockerfile` is where the Dockerfile is, whether it is there or not, and `ignore_file` the
     ignore file in force, or None; relative to `root`, but absolute where they are outside of it.
     `ignore` is what that file said when the context was opened: when one of `control_files`
-    changes, open the context anew.
+    changes, open the context anew. With `legacy` it is as the engine's own builder is sent it.
 
     The methods block on the disk; a scan of 100,000 files takes about a second.
     """
@@ -40,13 +40,15 @@ class Context:
     ignore: Ignore
 
     @classmethod
-    def open(cls, root: Path | str, *, dockerfile: Path | str = "Dockerfile") -> Context:
+    def open(
+        cls, root: Path | str, *, dockerfile: Path | str = "Dockerfile", legacy: bool = False
+    ) -> Context:
         """The context in the directory `root`; a relative `dockerfile` is relative to it.
 
-        `<Dockerfile>.dockerignore` is the ignore file, and where there is none, `.dockerignore`
-        (as BuildKit has it). Raises `InvalidArgumentError` where `root` is no directory or the
-        ignore file cannot be read, and `DockerfileParseError` for a pattern in it that no builder
-        takes.
+        `<Dockerfile>.dockerignore` is the ignore file, and where there is none, `.dockerignore`;
+        with `legacy` it is always that. Raises `InvalidArgumentError` where `root` is no directory
+        or the ignore file cannot be read, and `DockerfileParseError` for a pattern in it that no
+        builder takes.
         """
         real = Path(os.path.realpath(root))
         if not os.path.isdir(real):
@@ -55,16 +57,21 @@ class Context:
                 f"the build context {root} {wrong}", hint="Name the directory that holds the app."
             )
         where = _spelled(real, os.path.join(real, dockerfile))
-        for ignore_file in _ignore_files(where):
+        for ignore_file in _ignore_files(where, legacy):
             path = real / ignore_file
             if os.path.isfile(path):
-                return cls(real, where, ignore_file, _read_ignore(path, ignore_file))
-        return cls(real, where, None, Ignore.parse(""))
+                return cls(real, where, ignore_file, _read_ignore(path, ignore_file, legacy))
+        return cls(real, where, None, Ignore.parse("", legacy=legacy))
 
     @property
     def control_files(self) -> tuple[str, ...]:
         """Where the Dockerfile and an ignore file are, or would be if somebody made one."""
-        return (self.dockerfile, *_ignore_files(self.dockerfile))
+        return (self.dockerfile, *_ignore_files(self.dockerfile, self.legacy))
+
+    @property
+    def legacy(self) -> bool:
+        """Whether it is as the engine's own builder is sent it."""
+        return self.ignore.legacy
 
     def scan(self) -> Tree:
         """All that a build would be sent, owned by 0:0, and the Dockerfile unless ignored.
@@ -142,11 +149,11 @@ def _missing(path: str) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
-def _ignore_files(dockerfile: str) -> tuple[str, str]:
-    return f"{dockerfile}.dockerignore", ".dockerignore"
+def _ignore_files(dockerfile: str, legacy: bool) -> tuple[str, ...]:
+    return (".dockerignore",) if legacy else (f"{dockerfile}.dockerignore", ".dockerignore")
 
 
-def _read_ignore(path: Path, name: str) -> Ignore:
+def _read_ignore(path: Path, name: str, legacy: bool) -> Ignore:
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -154,7 +161,7 @@ def _read_ignore(path: Path, name: str) -> Ignore:
             f"the ignore file {path} cannot be read: {error.strerror}",
             hint="Allow yourself to read it, or remove it.",
         ) from error
-    return Ignore.parse(text, name=name)
+    return Ignore.parse(text, name=name, legacy=legacy)
 
 
 def _spelled(root: Path, path: str) -> str:

@@ -8,7 +8,7 @@ running application wrote it. Times are not compared, because builds do not agre
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from livepush.model import Entry, Step
 from livepush.tree import Tree
@@ -19,13 +19,13 @@ ENGINES_OWN = (
     *("etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"),
 )
 
-StepOf = Callable[[str], Step | None]
-"""The step that writes an absolute path last, None where no copy does."""
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One path that differs: `what` says how, `step` is the copy that should have written it."""
+    """One path that differs: `what` says how, `step` is the one that should have written it.
+
+    It is None where that is not known, or no step.
+    """
 
     path: str
     what: str
@@ -39,16 +39,23 @@ class Comparison:
     differences: tuple[Difference, ...]
     not_built: tuple[str, ...]
 
+    def attributed(self, author: Callable[[str], Step | None]) -> Comparison:
+        """With the step that `author` gives for each path that differs, relative to the root."""
+        return replace(
+            self,
+            differences=tuple(
+                replace(each, step=author(each.path.lstrip("/"))) for each in self.differences
+            ),
+        )
 
-def compare(
-    container: Tree, fresh: Tree, image: Tree, *, but: Collection[str] = (), step_of: StepOf
-) -> Comparison:
+
+def compare(container: Tree, fresh: Tree, image: Tree, *, but: Collection[str] = ()) -> Comparison:
     """Compares the container with the fresh build; `image` is what the container began with.
 
     Paths in `but`, relative to the root, and all below them are left out, such as volumes.
     """
     left_out = (*ENGINES_OWN, *but)
-    here, wanted = _nodes(container, left_out), _nodes(fresh, left_out)
+    here, wanted = nodes(container, left_out), nodes(fresh, left_out)
     differences: list[Difference] = []
     not_built: list[str] = []
     for path in sorted(here.keys() | wanted.keys()):
@@ -58,11 +65,12 @@ def compare(
         if path not in wanted and image.get(path) is None:
             not_built.append(f"/{path}")
         else:
-            differences.append(Difference(f"/{path}", what, step_of(f"/{path}")))
+            differences.append(Difference(f"/{path}", what))
     return Comparison(tuple(differences), tuple(not_built))
 
 
-def _nodes(tree: Tree, left_out: Collection[str]) -> dict[str, Entry]:
+def nodes(tree: Tree, left_out: Collection[str] = ENGINES_OWN) -> dict[str, Entry]:
+    """All entries of `tree` by path but those at and below `left_out`."""
     return dict(_walk(tree, "", frozenset(left_out)))
 
 
@@ -95,6 +103,9 @@ def _details(here: Entry, wanted: Entry) -> Iterator[str]:
         yield f"mode {here.mode:04o} instead of {wanted.mode:04o}"
     if (here.uid, here.gid) != (wanted.uid, wanted.gid):
         yield f"owner {here.uid}:{here.gid} instead of {wanted.uid}:{wanted.gid}"
+    # Engines tell capabilities, and nothing of what users have set.
+    if None not in (here.xattrs, wanted.xattrs) and here.xattrs != wanted.xattrs:
+        yield "other extended attributes"
 
 
 _KINDS = {"file": "a file", "dir": "a directory", "link": "a link", "other": "a special file"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 
 import aiodocker
 import aiohttp
@@ -109,12 +109,15 @@ class _Connection:
     ) -> AsyncGenerator[bytes, None]:
         upload = _Upload(archive)
         try:
-            async for piece in self.pieces(method, path, what, body=upload):
-                yield piece
+            # Closed here and now: the engine ends a build when its connection closes.
+            async with aclosing(self.pieces(method, path, what, body=upload)) as pieces:
+                async for piece in pieces:
+                    yield piece
         except EngineError:
-            if upload.error is not None:
-                raise upload.error from None
-            raise
+            if upload.error is None:
+                raise
+        if upload.error is not None:
+            raise upload.error
 
     @asynccontextmanager
     async def _requested(

@@ -65,7 +65,8 @@ def resolve(
     `InvalidArgumentError` for an address, context or configuration file that does not serve.
     """
     env = os.environ if environ is None else environ
-    config = Path(env.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    # Not `Path.home`, which raises for a user that no file knows.
+    config = Path(env.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))
     if host and context:
         raise InvalidArgumentError(
             "Both a host and a context are given, and each names an engine: give only one of them."
@@ -128,39 +129,50 @@ def _tls_from(env: Mapping[str, str], config: Path) -> TlsOptions | None:
 
 def _tls_in(folder: Path, *, verify: bool) -> TlsOptions:
     ca, cert, key = (
-        path if path.is_file() else None
+        path if _may_be_file(path) else None
         for path in (folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
     )
     return TlsOptions(verify, ca, cert, key)
 
 
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True  # whoever uses it says that it cannot be read
+
+
 def _current_context(config: Path) -> str:
-    path = config / "config.json"
-    return str(_read(path).get("currentContext") or "") if path.exists() else ""
+    content = _read(config / "config.json")
+    return str(content.get("currentContext") or "") if content else ""
 
 
 def _of_context(config: Path, name: str) -> Endpoint:
     folder = hashlib.sha256(name.encode()).hexdigest()
     meta = config / "contexts" / "meta" / folder / "meta.json"
-    if not meta.exists():
+    content = _read(meta)
+    if content is None:
         raise InvalidArgumentError(
             f"There is no docker context named {name!r}: `docker context ls` lists them."
         )
     try:
-        endpoint = _read(meta)["Endpoints"]["docker"]
+        endpoint = content["Endpoints"]["docker"]
         address, skip_verify = str(endpoint["Host"]), bool(endpoint.get("SkipTLSVerify"))
     except (KeyError, TypeError) as error:
         raise InvalidArgumentError(
             f"The docker context {name!r} names no engine: {meta} has no docker endpoint."
         ) from error
     tls = config / "contexts" / "tls" / folder / "docker"
-    secured = skip_verify or tls.is_dir()
+    secured = skip_verify or os.path.isdir(tls)
     return parse(address, _tls_in(tls, verify=not skip_verify) if secured else None)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file, None where there is no file."""
     try:
         content = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (OSError, ValueError) as error:
         raise InvalidArgumentError(f"{path} cannot be read: {error}.") from error
     if not isinstance(content, dict):

@@ -15,7 +15,7 @@ same contract tests. What holds for every verb:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -39,6 +39,7 @@ class ImageConfig:
     shell: tuple[str, ...] = ()
     onbuild: tuple[str, ...] = ()
     legacy: bool = False  # built by the engine's own builder, not by BuildKit
+    old_buildkit: bool = False  # the engine's BuildKit is older than 0.13
     platform: str = ""  # such as "linux/amd64" or "linux/arm/v7"
 
 
@@ -89,6 +90,42 @@ OutputSink = Callable[[bytes, bool], None]
 """Takes a piece of output as it comes, and whether it came on standard error."""
 
 
+@dataclass(frozen=True, slots=True)
+class BuildStep:
+    """A build begins to carry out a step, which is not in its cache; `text` names it for people.
+
+    `number` tells it from the others, which may be carried out meanwhile.
+    """
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOutput:
+    """A piece of the output of a step, as it comes; of the builder's own where `number` is 0."""
+
+    number: int
+    data: bytes
+    is_stderr: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStepDone:
+    """A step is over; `code` is its command's exit status, None where it was not to be had.
+
+    Of a step without a command it is 0 or None.
+    """
+
+    number: int
+    code: int | None
+
+
+BuildProgress = BuildStep | BuildOutput | BuildStepDone
+Tell = Callable[[BuildProgress], None]
+"""Takes what a build does as it does it."""
+
+
 class Engine(Protocol):
     """A door to one engine."""
 
@@ -109,7 +146,7 @@ class Engine(Protocol):
         target: str = "",
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
-        output: OutputSink | None = None,
+        tell: Tell | None = None,
         legacy: bool | None = None,
         cached: bool = True,
     ) -> str:
@@ -119,8 +156,9 @@ class Engine(Protocol):
         name `dockerfile`; `target` is a stage's name. `legacy` chooses the engine's own builder or,
         where it is False, BuildKit; by default the engine does. Builders have a cache each, so an
         image that the same one built before costs no step; not `cached`, every step is carried out.
-        `labels` are put on the image (they are its last layer and harm no cache). Raises
-        `EngineError` with the builder's own words when a step fails. Cancelled, the build is ended.
+        `labels` are put on the image (they are its last layer and harm no cache). `tell` takes what
+        the builder does. Raises `BuildFailedError` when a step fails as it would fail
+        `docker build`. Cancelled, the build is ended.
         """
 
     async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:
@@ -161,7 +199,7 @@ class Engine(Protocol):
         Failed or cancelled, entries before the break are there and one may be cut short.
         """
 
-    def get(self, container: str, path: str) -> AsyncIterator[bytes]:
+    def get(self, container: str, path: str) -> AsyncGenerator[bytes, None]:
         """The tar stream of `path`: its names begin with the last component of `path`.
 
         A link at the end of `path` is given as a link. Raises `FileNotFoundError` at the first
@@ -169,21 +207,39 @@ class Engine(Protocol):
         UTF-8. Works on a container that is not running.
         """
 
-    def export(self, container: str) -> AsyncIterator[bytes]:
+    def export(self, container: str) -> AsyncGenerator[bytes, None]:
         """The tar stream of all the container's own files; what mounts hide is in it.
 
         Works on a container that is not running.
         """
 
+    def save(self, image: str) -> AsyncGenerator[bytes, None]:
+        """The tar stream of an image: its layers, its configuration and what binds them together.
+
+        In the format of `docker save`, of whatever age. Engines gather all of the image before the
+        first piece comes. Raises `EngineError` there where there is no such image.
+        """
+
     async def delete(
-        self, container: str, paths: Sequence[str], *, directories: Sequence[str] = ()
+        self,
+        container: str,
+        paths: Sequence[str],
+        *,
+        directories: Sequence[str] = (),
+        restarts: bool = False,
     ) -> None:
         """Removes `paths` with all below them, then those of `directories` that are empty.
 
         `directories` come children first. What is not there is no error. Links are removed,
         never followed at their end. Needs a running container. Cancelled, it finishes. Failed,
         as much is removed as can be.
-        Raises `NoShellError`, with nothing removed, in a container without `/bin/sh`.
+
+        In a container without `/bin/sh`, which need not run, the directory that something is to
+        leave is replaced by one without it. Its files stay what they are, also for processes that
+        have them open; broken off, the next call puts it right first. Raises `NoShellError`, once
+        all else is removed, where that cannot be done: in the root, where something is mounted at,
+        above or below the directory and, unless the container `restarts` anyway, where it runs and
+        its working directory is there or below.
         """
 
     async def run(

@@ -11,7 +11,8 @@ from contextlib import aclosing
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
-from livepush import replies, shell
+from livepush import replacement, replies, shell
+from livepush.builders import Build
 from livepush.engine import (
     CREATED,
     LABEL,
@@ -22,15 +23,16 @@ from livepush.engine import (
     OutputSink,
     Owned,
     PathStat,
+    Tell,
 )
-from livepush.errors import ContainerNotRunningError, EngineError, NoShellError
+from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineError
 from livepush.execution import Execution, Requests, delete, missing
 from livepush.replies import Json, Reply
 from livepush.shield import finish, settle
 
-_LAST_OUTPUT = 20  # lines of a failed build that its error repeats
+_BAD_REQUEST = 400
 _NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
-_LOOP = "too many links"  # and that it follows a link for ever
+_LOOP = ("too many links", "too many levels of symbolic links")  # it follows a link for ever
 _START = 60  # seconds that a container may take to start
 
 
@@ -55,8 +57,7 @@ class ApiEngine(Engine):
     """Every verb but `aclose`.
 
     Beyond the contract: in a container without `/bin/sh` nothing can end a command, so that a
-    cancelled `run` waits for its end, and leaves the processes that it put in the background;
-    `delete` is refused there, with `EngineError`.
+    cancelled `run` waits for its end, and leaves the processes that it put in the background.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -78,7 +79,8 @@ class ApiEngine(Engine):
         if not reference:
             return None
         reply = await self._found(f"{_image(reference)}/json", f"inspect the image {reference}")
-        return None if reply is None else replies.image_config(reply)
+        version, _ = await self._connection.negotiated()
+        return None if reply is None else replies.image_config(reply, version)
 
     async def build(
         self,
@@ -88,7 +90,7 @@ class ApiEngine(Engine):
         target: str = "",
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
-        output: OutputSink | None = None,
+        tell: Tell | None = None,
         legacy: bool | None = None,
         cached: bool = True,
     ) -> str:
@@ -105,19 +107,19 @@ class ApiEngine(Engine):
             "version": builder,
             "nocache": "" if cached else "1",
         }
-        build, said = replies.Build(), bytearray()
-        path = f"build?{urlencode(query)}"
-        async with aclosing(self._connection.send("POST", path, "build", context)) as pieces:
-            async for piece in pieces:
-                for text in build.feed(piece):
-                    said += text
-                    if output is not None:
-                        output(text, False)
-        if build.error or not build.image:
-            reason = build.error or "the connection was lost before the image was done"
-            last = said.decode(errors="replace").splitlines()[-_LAST_OUTPUT:]
-            raise EngineError("\n".join([*last, f"The build failed: {reason}"]))
-        return build.image
+        build, path = Build(), f"build?{urlencode(query)}"
+        try:
+            async with aclosing(self._connection.send("POST", path, "build", context)) as pieces:
+                async for piece in pieces:
+                    for progress in build.feed(piece):
+                        if tell is not None:
+                            tell(progress)
+        except EngineError as error:
+            if error.status == _BAD_REQUEST:
+                # The engine's own builder reads the whole Dockerfile before it begins to answer.
+                raise BuildFailedError(error.message) from error
+            raise
+        return build.result()
 
     async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:
         creating = asyncio.ensure_future(self._create(image, labels, start))
@@ -199,7 +201,7 @@ class ApiEngine(Engine):
             reason = await self._reason(location, what) or refusal
             if _NOT_A_DIRECTORY in reason.message:
                 return None
-            if _LOOP in reason.message:
+            if any(words in reason.message for words in _LOOP):
                 parent = await self.stat(container, posixpath.dirname(path))
                 reached = parent is not None and (parent.kind == "dir" or parent.target)
                 return PathStat("link", 0o777, 0) if reached else None
@@ -249,14 +251,25 @@ class ApiEngine(Engine):
                 raise missing(container) from error
             raise
 
+    async def save(self, image: str) -> AsyncGenerator[bytes, None]:
+        path, what = f"{_image(image)}/get", f"save the image {image}"
+        async with aclosing(self._connection.pieces("GET", path, what)) as pieces:
+            async for piece in pieces:
+                yield piece
+
     async def delete(
-        self, container: str, paths: Sequence[str], *, directories: Sequence[str] = ()
+        self,
+        container: str,
+        paths: Sequence[str],
+        *,
+        directories: Sequence[str] = (),
+        restarts: bool = False,
     ) -> None:
-        if await self.stat(container, shell.SHELL) is None:
-            raise NoShellError(
-                f"Nothing can be deleted in the container {container}: it has no {shell.SHELL}."
-            )
-        await finish(delete(self._connection, container, paths, directories))
+        if await self.stat(container, shell.SHELL) is not None:
+            await finish(delete(self._connection, container, paths, directories))
+            return
+        info = await self._existing(container)
+        await finish(replacement.delete(self, info, paths, directories, restarts=restarts))
 
     async def run(
         self, container: str, command: Command, output: OutputSink, *, grace: float

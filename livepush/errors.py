@@ -63,6 +63,19 @@ class EngineError(LivepushError):
         self.status = status
 
 
+class BuildFailedError(EngineError):
+    """A build failed as `docker build` would; the message has the builder's own words.
+
+    `step` is the text of the step that failed, and `return_code` that of its command; empty and
+    None where they were not told.
+    """
+
+    def __init__(self, message: str, *, step: str = "", return_code: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
+        self.return_code = return_code
+
+
 class NoShellError(EngineError):
     """The container has no `/bin/sh`, which alone can do what was asked there."""
 

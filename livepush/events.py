@@ -8,9 +8,12 @@ Names and fields are a contract with frontends: add to them, never change them.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import Field, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
+
+_CONTROL = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 PushStatus = Literal["succeeded", "failed", "cancelled", "nothing"]
 
@@ -134,6 +137,16 @@ class ContainerStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """Nothing is wrong yet, but a person should know it; `line` is of the Dockerfile."""
+
+    name: ClassVar[str] = "notice"
+    message: str
+    line: int | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Error(Event):
     """Something is wrong that a person should know; the session goes on."""
 
@@ -155,16 +168,22 @@ EVENTS: tuple[type[Event], ...] = (
     RebuildNeeded,
     ContainerStopped,
     ContainerStarted,
+    Notice,
     Error,
 )
 NAMES = frozenset(event.name for event in EVENTS)
 
 
 def to_wire(event: Event) -> str:
-    """The event as one line of JSON, without the line's end; undecodable bytes become U+FFFD."""
+    """The event as one line of JSON, without the line's end; undecodable bytes become U+FFFD.
+
+    Control characters are escaped, those above ASCII too: some readers end a line at them, and
+    terminals obey them.
+    """
     wire: dict[str, object] = {"event": event.name}
     wire.update(_wire_fields(event, fields(event)))
-    return json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _wire_fields(value: object, names: tuple[Field[object], ...]) -> dict[str, object]:

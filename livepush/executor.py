@@ -9,27 +9,34 @@ An action that was cut short, by a cancel or by the engine, can simply be carrie
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-
-import anyio.to_thread
 
 from livepush import events
 from livepush.archive import Files
-from livepush.archived import refuse_archive
+from livepush.building import Commands
 from livepush.engine import Engine
+from livepush.errors import BuildFailedError, NoShellError, UnsupportedError
 from livepush.events import Event, Output
 from livepush.image_files import ImageFiles
-from livepush.manifest import Conflict, MissingSource
-from livepush.model import Copy, Graph, MakeDir, Run
-from livepush.origin import Bundle, fetch_sources
-from livepush.plan import Action
-from livepush.stage_container import StageContainer
+from livepush.manifest import Conflict
+from livepush.model import Copy, Graph, MakeDir, Run, Stage
+from livepush.origin import Bundle, fetch_copied
+from livepush.owner import UnknownOwner
+from livepush.plan import Action, StepRef
+from livepush.renewal import Renewal
+from livepush.selection import MissingSource
+from livepush.stage_container import Landing, StageContainer
+from livepush.stage_image import DOCKERFILE, StageBuilder, StageImage
 from livepush.stages import SCRATCH
 from livepush.tree import Tree
 
 Emit = Callable[[Event], None]
+Labels = Callable[[Stage | None], Mapping[str, str]]
+"""The labels of what is made for a stage, or for all of the session."""
 
 
 class StepFailedError(Exception):
@@ -43,84 +50,147 @@ class StepFailedError(Exception):
         self.return_code = return_code
 
 
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What an action did: whether it `changed` anything, and why not all of it can be had live."""
+
+    changed: bool
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The container that plays a stage, and the image that it was made from, or like."""
+
+    container: str
+    image: StageImage
+
+
 class Executor:
     """The containers that play the stages of one session.
 
-    `containers` are their ids by stage; `context` gives the build context as it is on disk now,
-    and `reread` is told paths of it that turned out to be gone.
+    `played` are they by stage; what is below `mounts` in the application's is not its own.
+    `context` gives the build context as it is on disk now, and `reread` is told paths of it that
+    turned out to be gone.
     """
 
     def __init__(
         self,
         engine: Engine,
         graph: Graph,
-        containers: Mapping[int, str],
+        played: Mapping[int, Played],
         *,
+        builder: StageBuilder,
+        mounts: Collection[str],
         context: Callable[[], Files],
         reread: Callable[[frozenset[str]], Awaitable[object]],
         emit: Emit,
-        labels: Mapping[str, str],
+        labels: Labels,
         grace: float,
         restart_grace: float,
     ) -> None:
         self._engine = engine
+        self._builder = builder
         self._context = context
         self._reread = reread
         self._emit = emit
         self._grace = grace
         self._restart_grace = restart_grace
         self._labels = labels
+        self._target = graph.target.index
+        self._played = dict(played)
         self._images: dict[str, ImageFiles] = {}
+        self._mounts = tuple(mounts)
         self._stages = {
-            stage.index: StageContainer(
-                engine, stage, containers[stage.index], self._image(stage.image)
-            )
-            for stage in graph.followed()
+            stage.index: self._playing(stage, played[stage.index]) for stage in graph.followed()
         }
+        application = played[self._target]
+        self._renewal = Renewal(
+            engine,
+            application.container,
+            application.image.id,
+            mounts=mounts,
+            sent=DOCKERFILE,
+            labels=labels(graph.target),
+        )
 
-    async def open(self, built_from: Mapping[int, Tree]) -> None:
-        """Learns what only the containers know, and what is in them.
-
-        A stage of `built_from` was built from that tree, with files that are not in the context;
-        it is put right. The others are taken to hold what the context holds.
-        """
+    async def open(self) -> None:
+        """Learns what only the containers know, and what is in them."""
         for index, stage in self._stages.items():
-            await stage.open()
-            for position, step in enumerate(stage.stage.steps):
-                if isinstance(step, Copy):
-                    tree = built_from.get(index, self._context().tree)
-                    await self._believe(stage, position, step, tree)
-                    if index in built_from and step.origin is None:
-                        await stage.land(position, self._context(), on_behalf_of=position)
-                        stage.acknowledge(position)
+            await self._begin(stage, self._played[index].image.context)
 
-    def adopt(self, graph: Graph) -> None:
+    def adopt(self, graph: Graph, builder: StageBuilder) -> None:
         """Follows the same steps with other build arguments from now on."""
+        self._builder = builder
         for stage in graph.followed():
             self._stages[stage.index].stage = stage
 
-    async def perform(self, action: Action) -> bool:
-        """Carries `action` out; whether it changed anything.
+    def outdated(self) -> tuple[StepRef, ...]:
+        """Commands that have to run again although nothing before them has changed."""
+        found = ((index, stage.outdated) for index, stage in self._stages.items())
+        return tuple((index, position) for index, position in found if position is not None)
+
+    async def perform(self, action: Action) -> Performed:
+        """Carries `action` out.
 
         Raises `StepFailedError` where a build would fail as well, `EngineError` where the engine
         does.
         """
         if action.verb == "restart":
             await self._restart(action)
-            return True
+            return Performed(changed=True)
+        if action.verb == "build":
+            return await self._build(action)
         container = self._stages[action.stage]
         step = container.stage.steps[action.position]
         if isinstance(step, Run):
             await self._run(container, step)
-            return True
+            return Performed(changed=True)
         if isinstance(step, MakeDir):
-            return await container.make(step)
+            return Performed(await container.make(step))
         assert isinstance(step, Copy)  # noqa: S101  # no other step is ever planned
-        return await self._copy(container, action, step)
+        performed = await self._copy(container, action, step)
+        if performed.refusal and action.stage != self._target:
+            # Nothing runs in it that has to go on, so that it can be made anew.
+            return await self._build(action)
+        return performed
 
     def _image(self, image: str) -> ImageFiles:
         name = "" if image == SCRATCH else image
-        return self._images.setdefault(name, ImageFiles(self._engine, name, self._labels))
+        labels = self._labels(None)
+        return self._images.setdefault(name, ImageFiles(self._engine, name, labels))
+
+    def _playing(self, stage: Stage, played: Played) -> StageContainer:
+        return StageContainer(
+            self._engine,
+            stage,
+            played.container,
+            self._image(stage.image),
+            image=played.image.id,
+            mounts=self._mounts if stage.index == self._target else (),
+        )
+
+    async def _begin(
+        self, stage: StageContainer, built_from: Tree | None, older: StageContainer | None = None
+    ) -> bool:
+        """Learns what is in a container; what was built from another tree is put right.
+
+        `older` played the stage before. Whether the builder had to be put right.
+        """
+        await stage.open()
+        stale = False
+        for position, step in enumerate(stage.stage.steps):
+            if not isinstance(step, Copy):
+                continue
+            await self._believe(stage, position, step, built_from or self._context().tree)
+            if built_from is not None and step.origin is None:
+                if older is not None and not step.legacy:
+                    stale |= await stage.doubt_stale_modes(position, older)
+                # What cannot be put right without a build stays as the builder left it.
+                with contextlib.suppress(UnsupportedError):
+                    await stage.land(position, self._context(), on_behalf_of=position)
+                stage.acknowledge(position)
+        return stale
 
     async def _believe(self, stage: StageContainer, position: int, step: Copy, tree: Tree) -> None:
         try:
@@ -132,7 +202,7 @@ class Executor:
                 await stage.compare(position, bundle.tree)
             finally:
                 bundle.close()
-        except (MissingSource, Conflict):
+        except (MissingSource, Conflict, UnknownOwner):
             # The container was built from something that is no longer there. The next push that
             # reaches the step says so; until then nothing is known of what it wrote.
             return
@@ -142,15 +212,19 @@ class Executor:
             container = self._stages[step.origin].id
         else:
             container = await self._image(str(step.origin)).container()
-        return await fetch_sources(self._engine, container, step.sources)
+        return await fetch_copied(self._engine, container, step)
 
-    async def _copy(self, container: StageContainer, action: Action, step: Copy) -> bool:
+    async def _copy(self, container: StageContainer, action: Action, step: Copy) -> Performed:
         began = time.monotonic()
         try:
-            await self._land(container, action, action.position)
+            refusal = await self._land(container, action, action.position)
         except Conflict as conflict:
             raise StepFailedError(
                 f"line {step.line}: {step.text}: {str(conflict)!r} would be several things at once"
+            ) from None
+        except UnknownOwner as unknown:
+            raise StepFailedError(
+                f"line {step.line}: {step.text}: {str(unknown)!r} is not known in the container"
             ) from None
         except MissingSource as missing:
             origin = "the build context" if step.origin is None else f"{step.origin!r}"
@@ -162,20 +236,26 @@ class Executor:
                 f"line {step.line}: {step.text}: {error.filename!r} may not be read"
             ) from None
         done = container.acknowledge(action.position)
+        self._tell_synced(action.stage, done, began)
+        return Performed(bool(done), refusal)
+
+    def _tell_synced(self, stage: int, done: Landing, began: float) -> None:
         if done:
             self._emit(
                 events.FilesSynced(
-                    stage_idx=action.stage,
+                    stage_idx=stage,
                     written=done.written,
                     deleted=done.deleted,
                     bytes=done.size,
                     seconds=time.monotonic() - began,
                 )
             )
-        return bool(done)
 
-    async def _land(self, container: StageContainer, action: Action, position: int) -> None:
-        """Lands the copy at `position`: the action's own, or one that it has uncovered."""
+    async def _land(self, container: StageContainer, action: Action, position: int) -> str:
+        """Lands the copy at `position`: the action's own, or one that it has uncovered.
+
+        Returns why not all of it can be had live.
+        """
         step = container.stage.steps[position]
         assert isinstance(step, Copy)  # noqa: S101  # only copies are landed
         itself = position == action.position
@@ -186,18 +266,22 @@ class Executor:
             full=action.full and itself,
             on_behalf_of=action.position,
         )
-        if step.origin is None:
-            await anyio.to_thread.run_sync(refuse_archive, step, self._context())
-            while gone := await land(self._context()):
-                await self._reread(gone)
-        else:
-            bundle = await self._fetch(step)
-            try:
-                await land(bundle)
-            finally:
-                bundle.close()
+        refusal = ""
+        try:
+            if step.origin is None:
+                while gone := await land(self._context()):
+                    await self._reread(gone)
+            else:
+                bundle = await self._fetch(step)
+                try:
+                    await land(bundle)
+                finally:
+                    bundle.close()
+        except UnsupportedError as error:
+            refusal = error.message
         if container.uncovered is not None:
-            await self._land(container, action, container.uncovered)
+            refusal = await self._land(container, action, container.uncovered) or refusal
+        return refusal
 
     async def _run(self, container: StageContainer, step: Run) -> None:
         stage = container.stage.index
@@ -212,6 +296,55 @@ class Executor:
             raise StepFailedError(
                 f"line {step.line}: {step.text} ended with {code}", return_code=code
             )
+
+    async def _build(self, action: Action) -> Performed:
+        """Has a stage built; its container is then, or is made like, one of the new image."""
+        old = self._stages[action.stage]
+        built = await self._built(old.stage)
+        older = self._played[action.stage].image
+        if action.stage == self._target:
+            container, performed = old.id, await self._renew(old, built.id, action)
+        else:
+            container = await self._engine.create(
+                built.id, labels=self._labels(old.stage), start=old.stage.image != SCRATCH
+            )
+            performed = Performed(built.id != older.id or bool(old.touched))
+        played = Played(container, built)
+        fresh = self._playing(old.stage, played)
+        stale = await self._begin(fresh, built.context, old)
+        self._stages[action.stage], self._played[action.stage] = fresh, played
+        if container != old.id:
+            await self._engine.remove(old.id)
+        if older.context is not None and older.id != built.id:
+            await self._engine.remove_image(older.id)
+        return replace(performed, changed=performed.changed or stale)
+
+    async def _built(self, stage: Stage) -> StageImage:
+        commands = Commands(stage.index, self._emit)
+        try:
+            return await self._builder.build(stage, self._context(), commands.tell)
+        except BuildFailedError as failure:
+            raise StepFailedError(failure.message, return_code=failure.return_code) from failure
+
+    async def _renew(self, stage: StageContainer, image: str, action: Action) -> Performed:
+        """Carries over into the application's container what a new image of it holds."""
+        if not self._renewal.needed(image, stage.touched):
+            return Performed(changed=False)
+        began = time.monotonic()
+        delta, files = await self._renewal.changes(image, stage.touched)
+        refusal = ""
+        try:
+            stage.touch([*delta.written, *delta.deleted])
+            await self._renewal.carry(delta, files, restarts=stage.restarts(action.begins))
+        except NoShellError as error:
+            refusal = f"{action.text} deletes what only a build can: {error.message}"
+        finally:
+            files.close()
+        self._renewal.became(image, files.tree)
+        size = sum(item.entry.size for item in delta.written.values())
+        done = Landing(len(delta.written), len(delta.deleted), size)
+        self._tell_synced(action.stage, done, began)
+        return Performed(bool(delta), refusal)
 
     async def _restart(self, action: Action) -> None:
         container = self._stages[action.stage].id

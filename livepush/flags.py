@@ -10,7 +10,10 @@ from livepush.errors import InvalidArgumentError
 from livepush.model import Flag
 from livepush.words import SPACES
 
-_BLANKS = "\t\n\v\f\r "
+# What parts flags, byte by byte: U+0085 and U+00A0 are blanks, too.
+_BLANKS = "\t\n\v\f\r \x85\xa0"
+# BuildKit never looks at the flags of these.
+_UNCHECKED = ("ARG", "STOPSIGNAL")
 _VALUE, _SWITCH, _REPEATED = "value", "switch", "repeated"
 
 _KNOWN: Mapping[str, Mapping[str, str]] = {
@@ -46,11 +49,12 @@ _KNOWN: Mapping[str, Mapping[str, str]] = {
 def split_flags(text: str) -> tuple[tuple[Flag, ...], str]:
     """The leading flags of `text`, their quotes removed, and the operands after them.
 
-    A word `--` ends the flags and is dropped. A backslash protects the next character, whatever
-    the Dockerfile's escape character is (BuildKit's rule).
+    BuildKit's rules: a word `--` ends the flags and is dropped; a backslash protects the next
+    character, whatever the Dockerfile's escape character is; and each byte is a character, so
+    that `--chown=é` asks for the user `Ã©`.
     """
     flags: list[Flag] = []
-    rest = text.lstrip(_BLANKS)
+    rest = text.encode("utf-8", "surrogateescape").decode("latin-1").lstrip(_BLANKS)
     while rest.startswith("--"):
         word, rest = _first_word(rest)
         if word == "--":
@@ -58,11 +62,14 @@ def split_flags(text: str) -> tuple[tuple[Flag, ...], str]:
         rest = rest.lstrip(_BLANKS)
         name, separator, value = word[2:].partition("=")
         flags.append(Flag(name, value if separator else None))
-    return tuple(flags), rest.strip(SPACES)
+    operands = rest.encode("latin-1").decode("utf-8", "surrogateescape")
+    return tuple(flags), operands.strip(SPACES)
 
 
 def check_flags(keyword: str, flags: tuple[Flag, ...]) -> None:
     """Raises InvalidArgumentError for a flag that `keyword` has not, twice, or without a value."""
+    if keyword in _UNCHECKED:
+        return
     known = _KNOWN.get(keyword, {})
     seen: set[str] = set()
     for flag in flags:

@@ -1,4 +1,10 @@
-"""Follows a build context: watcher's hints -> what really changed -> pushes."""
+"""Follows a build context: watcher's hints -> what really changed -> pushes.
+
+- Where a hint could not be followed, because something cannot be read, it is kept, and followed
+  with the next one or soon by itself; the person is told once.
+- What has changed is looked at once more a little later: not every write is reported.
+- A push begins when the changes have come to rest, and whatever keeps changing cannot hold it up.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +12,23 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import anyio
 import anyio.to_thread
 
 from livepush import events
+from livepush.cause import ungrouped
 from livepush.context import Context
-from livepush.droppings import triggers
+from livepush.droppings import is_dropping, triggers
 from livepush.engine import ContainerInfo
-from livepush.errors import DockerfileParseError, LivepushError
+from livepush.errors import DockerfileParseError, InvalidArgumentError, LivepushError
 from livepush.live import Dockerfile
+from livepush.lull import Lull
 from livepush.model import Changes
 from livepush.push import Pushes
-from livepush.watch import Hints, Watcher
+from livepush.unsettled import Unsettled
+from livepush.watch import EVERYTHING, Hints, Watcher
 
 _CONTAINER_INTERVAL = 1.0  # seconds between two looks at the application's container
 
@@ -32,12 +41,29 @@ class Following:
 
     `polling` looks at every file by the clock instead of being told by the operating system, and
     `manual` pushes only when `demand` returns. `debounce` is for how many seconds nothing may
-    change before a push begins; by default a change goes at once.
+    change before a push begins, ten times that at most; by default a change goes at once.
+
+    Raises `InvalidArgumentError` for another trigger, for `manual` without a `demand` and for a
+    `demand` without it, and for a negative `debounce`.
     """
 
     trigger: Trigger = "notify"
     debounce: float = 0.0
     demand: Callable[[], Awaitable[object]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.trigger not in get_args(Trigger):
+            raise InvalidArgumentError(
+                f"there is no trigger {self.trigger!r}",
+                hint=f"Triggers: {', '.join(get_args(Trigger))}.",
+            )
+        if (self.trigger == "manual") != (self.demand is not None):
+            raise InvalidArgumentError(
+                "the trigger manual and a demand belong together: it pushes when that returns",
+                hint="Give both, or neither.",
+            )
+        if self.debounce < 0:
+            raise InvalidArgumentError(f"a debounce of {self.debounce} seconds is less than none")
 
 
 class Followed(Protocol):
@@ -66,8 +92,12 @@ class Followed(Protocol):
 
 
 async def follow(session: Followed, following: Following) -> None:
-    """Pushes every change of the session's context until it is cancelled."""
-    await _Follower(session, following).run()
+    """Pushes every change of the session's context until it is cancelled.
+
+    Raises `InvalidArgumentError` where there is no directory to follow.
+    """
+    with ungrouped():
+        await _Follower(session, following).run()
 
 
 class _Follower:
@@ -75,49 +105,80 @@ class _Follower:
         self._session = session
         self._following = following
         self._wake = anyio.Event()
-        self._controls = _stamps(session.context)
-
-    async def run(self) -> None:
-        context = self._session.context
-        watcher = Watcher(
+        self._lull = Lull(following.debounce)
+        self._looking = anyio.Lock()
+        self._unseen: Hints = frozenset()
+        self._unsettled = Unsettled()
+        self._complaint = ""
+        context = session.context
+        # The ignore file may have changed since the session read it.
+        self._controls = {context.dockerfile: _stamp(context, context.dockerfile)}
+        self._watcher = Watcher(
             context.root,
             extra=[context.root / name for name in context.control_files],
-            skips=lambda directory: self._session.context.skips(directory),
-            polling=self._following.trigger == "polling",
+            skips=lambda directory: session.context.skips(directory),
+            polling=following.trigger == "polling",
+            warn=self._tell,
         )
-        async with watcher, anyio.create_task_group() as tasks:
+
+    async def run(self) -> None:
+        session = self._session
+        async with self._watcher as watcher, anyio.create_task_group() as tasks:
             # The context was read when the session opened; what came since is a change, too.
-            await self._look(frozenset({""}))
-            self._session.pushes.emit(
-                events.Ready(container_id=self._session.container.id, stages=self._session.stages)
+            hints = EVERYTHING
+            while not await self._look(hints):
+                hints = await anext(watcher)
+            session.pushes.emit(
+                events.Ready(container_id=session.container.id, stages=session.stages)
             )
             tasks.start_soon(self._push)
             tasks.start_soon(self._mind_container)
             async for hints in watcher:
                 await self._look(hints)
 
-    async def _look(self, hints: Hints) -> None:
-        session = self._session
-        try:
-            controls = self._changed_controls()
-            if session.context.dockerfile in controls:
-                await self._compare_dockerfile()
-            if controls - {session.context.dockerfile}:
-                changes = await session.reopen()
-            else:
-                changes = await session.reread(hints)
-        except LivepushError as error:
-            session.pushes.emit(events.Error(message=error.message, hint=error.hint))
-            return
+    async def _look(self, hints: Hints) -> bool:
+        """Owes what has really changed where `hints` point; whether that could be seen."""
+        async with self._looking:
+            self._unseen |= hints
+            try:
+                changes = await self._changes(self._unseen)
+            except LivepushError as error:
+                if error.message != self._complaint:
+                    self._tell(error)
+                self._complaint = error.message
+                self._watcher.again(self._unseen)
+                return False
+            self._complaint, self._unseen = "", frozenset()
+            self._watcher.again(changes.changed | self._unsettled.paths)
         if changes:
-            session.pushes.note(changes)
+            self._session.pushes.note(changes)
             if triggers(changes):
+                self._lull.add(
+                    [p for p in changes.changed | changes.deleted if not is_dropping(p)],
+                    anyio.current_time(),
+                )
                 self._wake.set()
+        return True
 
-    def _changed_controls(self) -> set[str]:
-        """The Dockerfile and ignore files that are not what they were at the last look."""
-        before, self._controls = self._controls, _stamps(self._session.context)
-        return {name for name, stamp in self._controls.items() if before.get(name) != stamp}
+    async def _changes(self, hints: Hints) -> Changes:
+        """What really differs where `hints` point; a `LivepushError` says what cannot be read."""
+        session = self._session
+        dockerfile = session.context.dockerfile
+        controls = {name: _stamp(session.context, name) for name in session.context.control_files}
+        changed = {name for name, stamp in controls.items() if self._controls.get(name) != stamp}
+        if dockerfile in changed:
+            await self._compare_dockerfile()
+            self._controls[dockerfile] = controls[dockerfile]
+        try:
+            changes = await (session.reopen() if changed - {dockerfile} else session.reread(hints))
+        except DockerfileParseError as error:
+            self._tell(error)  # of the ignore file: the one before holds until it is mended
+            changes = await session.reread(hints)
+        self._controls = controls
+        again = await anyio.to_thread.run_sync(
+            self._unsettled.look, session.context, changes.changed
+        )
+        return changes.then(Changes(again - changes.deleted))
 
     async def _compare_dockerfile(self) -> None:
         """A changed Dockerfile is answered by a rebuild, unless it says the same as before."""
@@ -127,9 +188,17 @@ class _Follower:
             now = Dockerfile(await anyio.to_thread.run_sync(path.read_bytes))
         except FileNotFoundError:
             return  # an editor that is about to put the new one there
+        except OSError as error:
+            self._tell(
+                LivepushError(
+                    f"{context.dockerfile} cannot be read: {error.strerror}",
+                    hint="The session goes on with what it said before.",
+                )
+            )
+            return
         except DockerfileParseError as error:
-            message = f"{context.dockerfile}:{error.line}: {error.message}"
-            self._session.pushes.emit(events.Error(message=message, hint=error.hint))
+            place = f"{context.dockerfile}:{error.line}"
+            self._tell(LivepushError(f"{place}: {error.message}", hint=error.hint))
             return
         if now.meaning != self._session.dockerfile.meaning:
             self._session.pushes.emit(
@@ -143,11 +212,12 @@ class _Follower:
         pushes = self._session.pushes
         while True:
             await self._demanded()
-            while pushes.owes:
-                try:
-                    await pushes.push()
-                except LivepushError as error:
-                    pushes.emit(events.Error(message=error.message, hint=error.hint))
+            if not pushes.owes:
+                continue  # it has joined the push before
+            try:
+                await pushes.push()
+            except LivepushError as error:
+                self._tell(error)
 
     async def _mind_container(self) -> None:
         """Tells when the application's container stops or starts without livepush's doing."""
@@ -166,32 +236,27 @@ class _Follower:
                 session.pushes.emit(happened(container_id=session.container.id))
 
     async def _demanded(self) -> None:
-        if self._following.trigger == "manual" and self._following.demand is not None:
+        if self._following.demand is not None:
             await self._following.demand()
             # What was saved just before the demand may not have been told yet.
-            await self._look(frozenset({""}))
+            await self._look(EVERYTHING)
             return
-        while True:
-            await self._wake.wait()
-            # Quiet is a whole debounce without another change; without one, there is no wait.
+        await self._wake.wait()
+        while (left := self._lull.left(anyio.current_time())) > 0:
             self._wake = anyio.Event()
-            if not self._following.debounce:
-                return
-            with anyio.move_on_after(self._following.debounce) as quiet:
+            with anyio.move_on_after(left):
                 await self._wake.wait()
-            if quiet.cancelled_caught:
-                return
-            self._wake.set()
+        self._wake = anyio.Event()
+        self._lull.end()
+
+    def _tell(self, error: LivepushError) -> None:
+        self._session.pushes.emit(events.Error(message=error.message, hint=error.hint))
 
 
-def _stamps(context: Context) -> dict[str, tuple[int, ...]]:
-    """What changes with each of the context's control files; empty for one that is not there."""
-    stamps: dict[str, tuple[int, ...]] = {}
-    for name in context.control_files:
-        try:
-            stat = os.stat(context.root / name)
-        except OSError:
-            stamps[name] = ()
-        else:
-            stamps[name] = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-    return stamps
+def _stamp(context: Context, name: str) -> tuple[int, ...]:
+    """What changes with a control file of the context; empty where it is not there."""
+    try:
+        stat = os.stat(context.root / name)
+    except OSError:
+        return ()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from livepush.citation import cite
 from livepush.errors import InvalidArgumentError
 from livepush.flags import check_flags, split_flags
+from livepush.heredoc import delimiter
 from livepush.model import Instruction
-from livepush.words import assignments, json_form, split, split_quoted
+from livepush.words import SPACES, assignments, json_form, split, split_quoted
 
 _IN_JSON = ("ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME")
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9\-_.]*", re.ASCII)
@@ -53,10 +54,13 @@ def _shell(keyword: str, operands: str, _escape: str) -> None:
 
 
 def _copy(keyword: str, operands: str, _escape: str) -> None:
-    if len(_listed(operands)) < 2:
+    words = _listed(operands)
+    if len(words) < 2:
         raise InvalidArgumentError(
             f"{keyword} needs a source and a destination, and has {cite(operands)}"
         )
+    if delimiter(words[-1]):
+        raise InvalidArgumentError(f"{keyword} cannot have the heredoc {words[-1]} as destination")
 
 
 def _some(keyword: str, operands: str, _escape: str) -> None:
@@ -65,8 +69,9 @@ def _some(keyword: str, operands: str, _escape: str) -> None:
 
 
 def _volume(keyword: str, operands: str, _escape: str) -> None:
-    if not _listed(operands):
-        raise InvalidArgumentError(f"{keyword} needs something after it")
+    paths = _listed(operands)
+    if not paths or not all(path.strip(SPACES) for path in paths):
+        raise InvalidArgumentError(f"{keyword} needs paths after it, and has {cite(operands)}")
 
 
 def _pairs(keyword: str, operands: str, escape: str) -> None:

@@ -1,6 +1,7 @@
 """`.dockerignore`: from its text to a verdict on every path of the build context.
 
-The theory, as the docker 28 client and BuildKit have it:
+Its patterns are also those of `COPY --exclude` and `--parents`. The theory, as the docker 28
+client and BuildKit have it:
 
 - A pattern speaks of a whole path from the context's root, and what it says of a directory holds
   for everything below. So a path inherits its parent's *hits*, one bit a rule.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,12 +31,19 @@ from livepush.pattern import Glob, compile_component, respell
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The rules of one ignore file. Paths are relative to the context's root, with slashes."""
+    """The rules of one ignore file. Paths are relative to the context's root, with slashes.
+
+    What `legacy`, the client of the engine's own builder, does not enter is not in its context,
+    though an exception may hit there: an ignored directory whose path no exception begins with.
+    """
 
     rules: tuple[_Rule, ...]
+    legacy: bool = False
 
     @classmethod
-    def parse(cls, text: str | bytes, *, name: str = ".dockerignore") -> Ignore:
+    def parse(
+        cls, text: str | bytes, *, name: str = ".dockerignore", legacy: bool = False
+    ) -> Ignore:
         """Read an ignore file; `name` is what errors call it.
 
         Raises `DockerfileParseError` for a pattern that no builder takes.
@@ -48,11 +57,20 @@ class Ignore:
                     rules.append(_Rule(pattern))
             except InvalidArgumentError as error:
                 raise DockerfileParseError(f"{name}:{number}: {error}", line=number) from None
-        return cls(tuple(rules))
+        return cls(tuple(rules), legacy)
+
+    @classmethod
+    def of(cls, patterns: Iterable[str]) -> Ignore:
+        """The rules of patterns that no file holds: there are no comments, and a slash stays.
+
+        Raises `InvalidArgumentError` for a pattern that no builder takes.
+        """
+        texts = (pattern.strip(_BLANKS) for pattern in patterns)
+        return cls(tuple(_Rule(_told(posixpath.normpath(text), text)) for text in texts if text))
 
     def root(self) -> Verdict:
         """Where a walk begins: the verdict on the context's root, which is never ignored."""
-        return Verdict(self.rules, "", 0, False)
+        return Verdict(self.rules, "", 0, False, self.legacy)
 
     def ignored(self, path: str) -> bool:
         """Whether `path` itself is ignored.
@@ -81,16 +99,19 @@ class Verdict:
     path: str
     hits: int
     ignored: bool
+    legacy: bool = False
 
     def child(self, path: str) -> Verdict:
         """The verdict on `path`, an entry of this directory, given as its whole path."""
+        if self.legacy and not self.may_hold_kept():
+            return Verdict(self.rules, path, self.hits, True, True)
         hits, ignored, bit = 0, False, 1
         for rule in self.rules:
             if self.hits & bit or (rule.include is not ignored and rule.match_file(path)):
                 hits |= bit
                 ignored = bool(rule.include)
             bit <<= 1
-        return Verdict(self.rules, path, hits, ignored)
+        return Verdict(self.rules, path, hits, ignored, self.legacy)
 
     def may_hold_kept(self) -> bool:
         """Whether something below this directory may be kept; `False` is certain.
@@ -99,6 +120,9 @@ class Verdict:
         """
         if not self.ignored:
             return True
+        if self.legacy:
+            exceptions = (str(rule.pattern) for rule in self.rules if not rule.include)
+            return any(f"{_split(text)[1]}/".startswith(f"{self.path}/") for text in exceptions)
         later = self.rules[self.hits.bit_length() :]
         return any(
             not rule.include and _may_match_below(str(rule.pattern), self.path) for rule in later
@@ -136,6 +160,11 @@ def _pattern(line: str) -> str:
         # Cleaning may lay a `!` or a blank bare, as in `/!a` and `/ a`, and the engine then reads
         # the cleaned text once more.
         pattern = _clean(text).strip(_BLANKS)
+    return _told(pattern, text)
+
+
+def _told(pattern: str, text: str) -> str:
+    """`pattern`, which was written as `text`; an exception must say of what."""
     if pattern == "!":
         raise InvalidArgumentError(f"{text!r} excepts nothing; write the path to keep behind the !")
     return pattern
@@ -182,6 +211,12 @@ def _go_syntax(token: re.Match[str]) -> str:
     if text == "?":
         return "[^/]"
     return text if text.startswith("\\") else f"\\{text}"
+
+
+def beginning(pattern: str) -> str:
+    """The components of a pattern, wildcards too, before the first that may match a slash."""
+    near, _ = _components(pattern)
+    return "/".join(glob.text for glob in near)
 
 
 def _may_match_below(pattern: str, directory: str) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from livepush.archive import Fetched, fetch
+from livepush.archive import Fetched, fetch, first_entry
 from livepush.engine import Engine, PathStat
+from livepush.model import Entry
 
 
 class ImageFiles:
@@ -21,7 +22,7 @@ class ImageFiles:
         self._image = image
         self._labels = labels
         self._container = ""
-        self._missing: set[str] = set()
+        self._directories = {"/": True}
 
     async def container(self) -> str:
         """The container's id. Raises `EngineError` where the engine does not have the image."""
@@ -37,18 +38,21 @@ class ImageFiles:
             return None
         return await self._engine.stat(await self.container(), path)
 
+    async def entry(self, path: str) -> Entry | None:
+        """What the image holds at `path`, with its owner, and without its bytes."""
+        if await self.stat(path) is None:
+            return None
+        return await first_entry(self._engine.get(await self.container(), path))
+
     async def fetch(self, path: str) -> Fetched:
-        """The files at `path`; the result must be closed."""
+        """The file at `path`, bytes and all; the result must be closed."""
         stream = self._engine.get(await self.container(), path)
         return await fetch(stream, prefix=posixpath.dirname(path))
 
     async def _has_directory(self, path: str) -> bool:
-        if path == "/":
-            return True
-        if path in self._missing:
-            return False
-        known = await self._has_directory(posixpath.dirname(path))
-        if known and await self._engine.stat(await self.container(), path) is not None:
-            return True
-        self._missing.add(path)
-        return False
+        if path not in self._directories:
+            self._directories[path] = (
+                await self._has_directory(posixpath.dirname(path))
+                and await self._engine.stat(await self.container(), path) is not None
+            )
+        return self._directories[path]

@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from livepush.manifest import Delta, Item, Manifest
 from livepush.model import Entry, MakeDir, Run, Step
-from livepush.tree import Tree
+from livepush.tree import Tree, above
 
 _DOUBTED = Item(Entry("other", 0), "")
 
@@ -46,13 +46,13 @@ class Landed:
         doubted = dict.fromkeys(changes.written, _DOUBTED)
         self._manifests[position] = replace(landed, items={**landed.items, **doubted})
 
-    def doubt_unlike(self, position: int, there: Tree) -> None:
-        """Doubts what is not in `there`, or not the same: the files that the container has."""
+    def doubt_unlike(self, position: int, paths: Iterable[str], there: Tree) -> None:
+        """Doubts those of `paths` that are not the same in `there`: what the container has."""
         landed = self[position]
         unlike = {
             path: _DOUBTED
-            for path, item in landed.items.items()
-            if not _alike(item.entry, there.get(path.lstrip("/")))
+            for path in paths
+            if not _alike(landed.items[path].entry, there.get(path.lstrip("/")))
         }
         self.doubt(position, Delta(unlike))
 
@@ -77,7 +77,7 @@ class Landed:
         self._uncovered.discard(position)
 
     def unhidden(self, position: int, changes: Delta) -> Delta:
-        """`changes` without the paths that a later copy holds."""
+        """`changes` without the paths that a later copy holds, or has something else above."""
         later = list(self._later(position))
         if not later:
             return changes
@@ -86,15 +86,11 @@ class Landed:
             tuple(path for path in changes.deleted if not _hold(later, path)),
         )
 
-    def uncover(self, position: int, path: str) -> bool:
-        """Whether a copy before `position` holds `path`; it has to land it again then."""
-        for index in range(position - 1, -1, -1):
-            landed = self[index]
-            if path in landed.items:
-                self.doubt(index, Delta({path: _DOUBTED}))
-                self._uncovered.add(index)
-                return True
-        return False
+    def uncover(self, position: int, path: str) -> None:
+        """The copy at `position` has to land `path` again, and what it has below it."""
+        below = [held for held in self[position].items if held.startswith(f"{path}/")]
+        self.doubt(position, Delta(dict.fromkeys((path, *below), _DOUBTED)))
+        self._uncovered.add(position)
 
     def others_below(self, position: int, path: str) -> bool:
         """Whether another copy than the one at `position` holds anything below `path`."""
@@ -150,7 +146,14 @@ def holds_below(manifest: Manifest, path: str) -> bool:
 
 
 def _hold(manifests: Sequence[Manifest], path: str) -> bool:
-    return any(path in manifest.items for manifest in manifests)
+    return any(
+        path in manifest.items or any(_is_file(manifest.items.get(up)) for up in above(path))
+        for manifest in manifests
+    )
+
+
+def _is_file(item: Item | None) -> bool:
+    return item is not None and item.entry.kind in ("file", "link")
 
 
 def _alike(entry: Entry, there: Entry | None) -> bool:
@@ -163,4 +166,5 @@ def _alike(entry: Entry, there: Entry | None) -> bool:
 def _with_digest(item: Item, before: Item | None) -> Item:
     if before is None or item.entry.digest or not before.entry.digest:
         return item
-    return replace(item, entry=replace(item.entry, digest=before.entry.digest))
+    entry = replace(item.entry, digest=before.entry.digest, xattrs=before.entry.xattrs)
+    return replace(item, entry=entry)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 
-from livepush.manifest import MissingSource, matches
 from livepush.model import Copy, Graph
 from livepush.pattern import literal_part
 from livepush.plan import StepRef
+from livepush.selection import MissingSource, matches
 from livepush.tree import Tree
 
 Leads = Mapping[str, frozenset[StepRef]]

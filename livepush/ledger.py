@@ -18,7 +18,7 @@ NOTHING = Plan()
 class Ledger:
     """`owed` is what the running or the last push took up, `waiting` what has come since.
 
-    `aside` are paths that only a build can take: owed until there is one.
+    `aside` are paths that only a build can take: owed until there is one, or they change again.
     """
 
     owed: Plan = NOTHING
@@ -31,12 +31,16 @@ class Ledger:
         return self.owed.paths | self.waiting.paths | self.aside
 
     def noted(self, plan: Plan) -> Ledger:
-        """With the plan of a change that has just come."""
-        return replace(self, waiting=self.waiting.merged(plan))
+        """With the plan of a change that has just come; what it is of is tried again."""
+        return replace(self, waiting=self.waiting.merged(plan), aside=self.aside - plan.paths)
 
     def taken(self) -> Ledger:
         """As a push begins: it takes up everything that is owed."""
-        return replace(self, owed=self.owed.merged(self.waiting), waiting=NOTHING)
+        return replace(self.joined(self.waiting), waiting=NOTHING)
+
+    def joined(self, plan: Plan) -> Ledger:
+        """With what the running push turns out to need as well."""
+        return replace(self, owed=self.owed.merged(plan))
 
     def refused(self) -> tuple[Action, ...]:
         """The actions of what is owed that only a build can carry out."""
@@ -46,17 +50,21 @@ class Ledger:
         """Without what only `paths` ask for, which stay owed."""
         return replace(self, owed=self.owed.excluding(paths), aside=self.aside | paths)
 
+    def kept(self, paths: frozenset[str]) -> Ledger:
+        """With `paths`, of which not all could land, still owed until there is a build."""
+        return replace(self, aside=self.aside | paths)
+
     def settled(self) -> Ledger:
         """Without the commands and restarts at its head that nothing turned out to ask for."""
         plan = self.owed
-        while plan.actions and not (plan.actions[0].due or plan.actions[0].is_copy):
+        while plan.actions and not (plan.actions[0].due or plan.actions[0].finds_out):
             plan = plan.without(plan.actions[0].ref)
         return replace(self, owed=plan)
 
     def landed(self, action: Action, *, changed: bool) -> Ledger:
         """Once `action` is done; what follows from it is due if it `changed` anything."""
         left = self.owed.without(action.ref)
-        return replace(self, owed=left.with_due(action.ref) if changed else left)
+        return replace(self, owed=left.with_due(action) if changed else left)
 
     def overtakes(self, running: Action) -> bool:
         """Whether a waiting change reaches `running`, or an earlier step of its stage."""

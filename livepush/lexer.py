@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 from livepush.citation import cite
 from livepush.errors import DockerfileParseError, InvalidArgumentError
 from livepush.flags import split_flags
+from livepush.heredoc import Delimiter, delimiters
 from livepush.model import Heredoc
-from livepush.substitution import read, unquoted
-from livepush.words import SPACES, json_form, split_shell
+from livepush.words import SPACES, json_form
 
 _LONGEST_LINE = 65_535
+# What no UTF-8 has, and no byte that is not UTF-8 stands for, such as in a str that JSON wrote.
+_STRAY = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _PARSER_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z", re.ASCII)
 _PARSER_DIRECTIVES = ("syntax", "escape", "check")
-_HEREDOC = re.compile(r"\d*<<(-?)([^<]+)", re.ASCII)
 _TAKES_HEREDOCS = re.compile(
     r"(?:ONBUILD[\t\v\f\r ]+)?(?:RUN|COPY|ADD)[\t\v\f\r ]+(.*)", re.IGNORECASE | re.DOTALL
 )
@@ -69,8 +70,9 @@ def lex(text: str | bytes, *, escape: str = "") -> Lexed:
     Raises DockerfileParseError for a wrong or repeated parser directive, an unterminated heredoc,
     and a line of more than 65,535 bytes.
     """
-    decoded = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
-    raw = decoded.removeprefix("\ufeff").split("\n")
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    raw = _STRAY.sub("\ufffd", text).removeprefix("\ufeff").split("\n")
     if raw[-1] == "":
         raw.pop()
     _check_lengths(raw)
@@ -88,15 +90,6 @@ def lex(text: str | bytes, *, escape: str = "") -> Lexed:
 def is_comment(line: str) -> bool:
     """Whether a physical line is a comment, if it is not in a heredoc body."""
     return line.lstrip(SPACES).startswith("#")
-
-
-@dataclass(frozen=True, slots=True)
-class _Delimiter:
-    """`<<WORD` in a line: where its body ends, and how the body is to be taken."""
-
-    name: str
-    strips_tabs: bool
-    expand: bool
 
 
 @dataclass(slots=True)
@@ -124,9 +117,9 @@ class _Reader:
     def _instruction(self, first: str) -> LogicalLine:
         start = self.at
         text = self._joined(first)
-        delimiters = _delimiters(text)
-        heredocs = tuple(self._heredoc(delimiter, start) for delimiter in delimiters)
-        return LogicalLine(text.strip(SPACES), start, self.at, heredocs)
+        heredocs = [self._heredoc(delimiter, start) for delimiter in _delimiters(text)]
+        found = tuple(heredoc for heredoc in heredocs if heredoc)
+        return LogicalLine(text.strip(SPACES), start, self.at, found)
 
     def _joined(self, first: str) -> str:
         token = re.escape(self.escape)
@@ -142,38 +135,39 @@ class _Reader:
                 text += part
         return text
 
-    def _heredoc(self, delimiter: _Delimiter, start: int) -> Heredoc:
-        body: list[str] = []
-        for index in range(self.at, len(self.raw)):
-            line = self.lines[index]
-            self.at = index + 1
-            if (line.lstrip("\t") if delimiter.strips_tabs else line) == delimiter.name:
-                text = "".join(f"{part}\n" for part in body)
-                return Heredoc(delimiter.name, text, delimiter.expand)
-            if is_comment(line):
-                self.buried.append(Comment(self.at, line))
-            self.lines[index] = self.raw[index]
-            body.append(self.raw[index].lstrip("\t") if delimiter.strips_tabs else self.raw[index])
-        raise DockerfileParseError(
-            f"the heredoc <<{delimiter.name} is not terminated",
-            line=start,
-            hint=f"End it with a line that is exactly {delimiter.name}.",
-        )
+    def _heredoc(self, delimiter: Delimiter, start: int) -> Heredoc | None:
+        end = self._end(delimiter)
+        if end is None:
+            if delimiter.apart:
+                return None
+            raise DockerfileParseError(
+                f"the heredoc <<{delimiter.name} is not terminated",
+                line=start,
+                hint=f"End it with a line that is exactly {delimiter.name}.",
+            )
+        body = range(self.at, end)
+        for at in body:
+            if is_comment(self.lines[at]):
+                self.buried.append(Comment(at + 1, self.lines[at]))
+            self.lines[at] = self.raw[at]
+        self.at = end + 1
+        text = "".join(f"{delimiter.stripped(self.lines[at])}\n" for at in body)
+        return Heredoc(delimiter.name, text, delimiter.expand)
+
+    def _end(self, delimiter: Delimiter) -> int | None:
+        """The index of the line that ends the heredoc whose body begins at the next line."""
+        for at in range(self.at, len(self.lines)):
+            if delimiter.stripped(self.lines[at]) == delimiter.name:
+                return at
+        return None
 
 
-def _delimiters(text: str) -> list[_Delimiter]:
+def _delimiters(text: str) -> list[Delimiter]:
     """The heredocs that a joined line asks for. In JSON form there are none."""
     takes = _TAKES_HEREDOCS.fullmatch(text.strip(SPACES)) if "<<" in text else None
     if takes is None or _is_json(split_flags(takes[1])[1]):
         return []
-    found = [_HEREDOC.fullmatch(word) for word in split_shell(text)]
-    delimiters = [_delimiter(match[1], match[2]) for match in found if match]
-    return [delimiter for delimiter in delimiters if delimiter.name]
-
-
-def _delimiter(dash: str, word: str) -> _Delimiter:
-    name = unquoted(read(word, "\\"))
-    return _Delimiter(name, strips_tabs=bool(dash), expand=name == word)
+    return delimiters(text)
 
 
 def _is_json(operands: str) -> bool:

@@ -1,23 +1,27 @@
 """A manifest a `COPY`: what it writes, path by path. Pure; the rules are Docker's own, measured.
 
-The source's side: wildcards match one component each, as Go's `filepath.Match` does; a source that
-is a directory gives its contents; a link that the instruction names is followed inside the tree,
-links below a copied directory stay links. The destination's side: a file goes *into* what is, or
-is written as, a directory, else it *becomes* the destination; parents that are missing are made
-`0755`. Later sources overwrite earlier ones.
+What is taken of the sources is in `livepush.selection`; this is the destination's side. A file
+goes *into* what is, or is written as, a directory, else it *becomes* the destination; a link that
+the instruction names is followed. Parents that are missing are made `0755`. Later sources
+overwrite earlier ones.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from livepush.model import Copy, Entry
-from livepush.pattern import compile_component, has_wildcard
+from livepush.pattern import has_wildcard
+from livepush.selection import MissingSource, Selection, found, selection
+from livepush.sources import below
 from livepush.tree import Tree
 
-_SET_ID = 0o6000  # setuid and setgid
+_MADE = Entry("dir", 0o755)
+_SETUID, _SETGID, _GROUP_RUNS = 0o4000, 0o2000, 0o010
+_WHITEOUT = ".wh."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +44,13 @@ class Item:
 class Manifest:
     """`items` by absolute path; `made` are the directories that must be there for them.
 
-    A directory of `made` is created `0755` where it is missing, and left as it is where it is not.
+    A directory of `made` is created as its entry says where it is missing, and left as it is where
+    it is not, but for the mode of those `on_the_way` from a source to what is taken of it.
     """
 
     items: Mapping[str, Item] = field(default_factory=dict)
-    made: tuple[str, ...] = ()
-    owner: tuple[int, int] = (0, 0)
-
-
-class MissingSource(Exception):  # noqa: N818  # a verdict for the caller, not a fault
-    """A source without a wildcard, or what a link among the sources leads to, is not there.
-
-    It fails a build; the text names the source.
-    """
+    made: Mapping[str, Entry] = field(default_factory=dict)
+    on_the_way: frozenset[str] = frozenset()
 
 
 class Conflict(Exception):  # noqa: N818  # a verdict for the caller, not a fault
@@ -70,137 +68,138 @@ def manifest(
     Without an owner, files of the build context are root's and those of a stage keep theirs, which
     is what their entries say already. Raises `MissingSource` and `Conflict`.
     """
-    writer = _Writer(copy, tree, destination, owner)
-    for match in _found(copy, tree):
-        writer.take(match)
+    matched = found(copy, tree)
+    if copy.legacy and copy.sources and not matched:
+        raise MissingSource(copy.sources[0])
+    if copy.only_one and len(matched) > 1:
+        raise Conflict(copy.dest)
+    writer = _Writer(copy, destination, owner)
+    for number, (match, taken) in enumerate(matched):
+        resolved = tree.resolve(match)
+        entry = tree.get(resolved) if resolved is not None else None
+        if entry is None or resolved is None:
+            raise MissingSource(match)
+        if entry.kind == "dir":
+            writer.contents(tree, resolved, taken, number)
+        else:
+            writer.put(posixpath.basename(match), entry, resolved)
     for name, content in copy.inline:
         writer.put(name, Entry("file", 0o644, size=len(content), content=content), "")
-    if not writer.took:
-        return Manifest()
-    return Manifest(writer.items, tuple(ancestry(writer.root)), owner or (0, 0))
+    return Manifest(writer.items, writer.made, frozenset(writer.on_the_way))
 
 
-def matches(tree: Tree, source: str) -> Iterator[str]:
-    """The paths that `source` names in `tree`. Raises `MissingSource`.
-
-    A path that a wildcard found may be a link that leads nowhere, which a build would refuse.
-    """
-    if not has_wildcard(source):
-        if tree.resolve(source) is None:
-            raise MissingSource(source)
-        yield source
-        return
-    parts = source.split("/")
-    literal = next(i for i, part in enumerate(parts) if has_wildcard(part))
-    start = "/".join(parts[:literal])
-    # Links in the part before the wildcard are followed, a wildcard never goes through one.
-    resolved = tree.resolve(start)
-    directory = tree.get(resolved) if resolved is not None else None
-    if resolved is None or directory is None or directory.kind != "dir":
-        raise MissingSource(source)
-    yield from _descend(tree, resolved, parts[literal:])
-
-
-def _found(copy: Copy, tree: Tree) -> list[str]:
-    look = _legacy_matches if copy.legacy else matches
-    # As a builder walks them: `a/x` comes before `a!/x`, though not as text.
-    found = [
-        match
-        for source in copy.sources
-        for match in sorted(look(tree, source), key=lambda path: path.split("/"))
-    ]
-    if copy.legacy and copy.sources and not found:
-        raise MissingSource(copy.sources[0])
-    if copy.legacy and len(found) > 1 and not copy.dest_is_dir:
-        raise Conflict(copy.dest)
-    return found
-
-
-def _legacy_matches(tree: Tree, source: str) -> Iterator[str]:
-    """As the engine's own builder looks: never through a link, and nothing found is no error."""
-    if has_wildcard(source):
-        yield from _descend(tree, "", source.split("/"))
-    else:
-        yield from matches(tree, source)
-
-
-def _descend(tree: Tree, here: str, parts: list[str]) -> Iterator[str]:
-    glob = compile_component(parts[0])
-    for name in tree.children(here):
-        if not glob.match(name):
-            continue
-        path = f"{here}/{name}" if here else name
-        if len(parts) > 1:
-            yield from _descend(tree, path, parts[1:])
-        else:
-            yield path
+def clash(one: Entry, other: Entry) -> bool:
+    """Whether one is a directory and the other is not: BuildKit never puts these in one place."""
+    return (one.kind == "dir") != (other.kind == "dir")
 
 
 class _Writer:
-    """Collects the items of one `COPY`, source after source."""
+    """Collects the manifest of one `COPY`, source after source."""
 
-    def __init__(
-        self, copy: Copy, tree: Tree, destination: Destination, owner: tuple[int, int] | None
-    ) -> None:
+    def __init__(self, copy: Copy, destination: Destination, owner: tuple[int, int] | None) -> None:
         self.items: dict[str, Item] = {}
-        self.took = False
+        self.made: dict[str, Entry] = {}
+        self.on_the_way: set[str] = set()
         self._copy = copy
-        self._tree = tree
         self._dest = destination.path
         self._is_dir = destination.is_dir
         self._owner = owner
 
-    @property
-    def root(self) -> str:
-        """The directory that everything goes into."""
-        return self._dest if self._is_dir else posixpath.dirname(self._dest)
-
-    def take(self, match: str) -> None:
-        resolved = self._tree.resolve(match)
-        entry = self._tree.get(resolved) if resolved is not None else None
-        if entry is None or resolved is None:
-            raise MissingSource(match)
-        if entry.kind == "dir":
-            self.took = self._is_dir = True
-            self._contents(resolved)
-        else:
-            self.put(posixpath.basename(match), entry, resolved)
-
     def put(self, name: str, entry: Entry, source: str) -> None:
-        self.took = True
+        """A file that is itself a source, or inline."""
+        self._make_root(of_directory=False)
         path = posixpath.join(self._dest, name) if self._is_dir else self._dest
-        # A file that is named itself is never linked to another one.
+        if self._copy.legacy:
+            entry = replace(entry, xattrs=())
+        # It is never linked to another one.
         self._add(path, replace(entry, inode=None), source)
 
-    def _contents(self, directory: str) -> None:
+    def contents(self, tree: Tree, directory: str, taken: Selection, number: int) -> None:
+        """What is taken of the directory that the source of that number is."""
+        self._is_dir = True
         there = self.items.get(self._dest)
         if there is not None and there.entry.kind != "dir":
             raise Conflict(self._dest)
-        start = len(directory) + 1 if directory else 0
-        for path, entry in self._tree.walk(directory):
-            self._add(posixpath.join(self._dest, path[start:]), entry, path)
+        self._make_root(of_directory=True)
+        to, start = posixpath.join(self._dest, ""), f"{directory}/" if directory else ""
+        for rest, entry, on_the_way in taken.of(tree, directory):
+            if on_the_way:
+                self._pass(to + rest, entry)
+            elif entry.inode is None:
+                self._add(to + rest, entry, start + rest)
+            else:
+                # Links between files end at the source that they are below.
+                own = replace(entry, inode=(*entry.inode, number))
+                self._add(to + rest, own, start + rest)
+
+    def _make_root(self, *, of_directory: bool) -> None:
+        """The directory that everything goes into, and those above it."""
+        root = self._dest if self._is_dir else posixpath.dirname(self._dest)
+        uid, gid = self._owner or (0, 0)
+        for path in ancestry(root):
+            # For a directory the engine's own builder makes what is above with no owner in mind.
+            roots = self._copy.legacy and of_directory and path != root
+            made = _MADE if roots else replace(_MADE, uid=uid, gid=gid)
+            self.made.setdefault(path, made)
+
+    def _pass(self, path: str, entry: Entry) -> None:
+        """A directory on the way, which is made once and then only gets its source's mode."""
+        there = self.items.get(path)
+        if there is not None and there.entry.kind != "dir":
+            raise Conflict(path)
+        if there is not None:
+            self.items[path] = replace(there, entry=replace(there.entry, mode=entry.mode))
+        elif path in self.on_the_way:
+            self.made[path] = replace(self.made[path], mode=entry.mode)
+        else:
+            self.made[path] = self._like_source(entry)
+            self.on_the_way.add(path)
 
     def _add(self, path: str, entry: Entry, source: str) -> None:
-        if entry.kind == "other":
+        if entry.kind == "other" or (self._copy.legacy and _is_whiteout(path)):
             return
+        entry = self._like_source(entry)
+        if self._copy.legacy and _changes_owner(self._copy, entry):
+            entry = replace(entry, mode=_after_chown(entry.mode), xattrs=())
+        there = self.items.get(path)
+        if path in self.made and entry.kind != "dir":
+            raise Conflict(path)
+        if there is not None and clash(there.entry, entry):
+            self._make_room(path)
+        self.made.pop(path, None)
+        self.on_the_way.discard(path)
+        self.items[path] = Item(entry, source)
+
+    def _like_source(self, entry: Entry) -> Entry:
+        """The entry of a source with what the flags say instead."""
         if self._owner is not None:
             entry = replace(entry, uid=self._owner[0], gid=self._owner[1])
         if self._copy.chmod is not None and entry.kind != "link":
-            entry = replace(entry, mode=self._copy.chmod)
-        if self._copy.legacy and entry.kind == "file" and entry.mode & _SET_ID:
-            # The engine's own builder changes the owner last, which takes these bits away.
-            entry = replace(entry, mode=entry.mode & ~_SET_ID)
-        there = self.items.get(path)
-        if there is not None and (there.entry.kind == "dir") != (entry.kind == "dir"):
-            self._make_room(path)
-        self.items[path] = Item(entry, source)
+            kept = entry.mode & self._copy.chmod_keeps
+            entry = replace(entry, mode=kept | self._copy.chmod)
+        return entry
 
     def _make_room(self, path: str) -> None:
         """Something of another kind comes to `path`, which only the engine's own builder takes."""
         if not self._copy.legacy:
             raise Conflict(path)
-        for below in [held for held in self.items if held.startswith(f"{path}/")]:
-            del self.items[below]
+        for held in [held for held in self.items if held.startswith(f"{path}/")]:
+            del self.items[held]
+
+
+def _changes_owner(copy: Copy, entry: Entry) -> bool:
+    """Whether the engine's own builder changes a file's owner once it is written."""
+    return entry.kind == "file" and (copy.origin is None or bool(copy.chown))
+
+
+def _after_chown(mode: int) -> int:
+    """A file's mode once its owner was changed, which takes away what would lend his rights."""
+    return mode & ~(_SETUID | (_SETGID if mode & _GROUP_RUNS else 0))
+
+
+def _is_whiteout(path: str) -> bool:
+    """Whether a layer of the engine's own builder holds `path` as a mark, and not as a file."""
+    return posixpath.basename(path).startswith(_WHITEOUT)
 
 
 def ancestry(path: str) -> Iterator[str]:
@@ -221,19 +220,31 @@ class Delta:
         return bool(self.written or self.deleted)
 
 
-def delta(landed: Manifest, wanted: Manifest, doubtful: frozenset[str], *, full: bool) -> Delta:
+def delta(landed: Manifest, wanted: Manifest, doubtful: frozenset[str]) -> Delta:
     """What must be written and deleted for `wanted`, where `landed` is what was sent last.
 
     `doubtful` are source paths that were changed: what comes from them is written unless its bytes
-    are known to be the landed ones. `full` writes everything.
+    are known to be the landed ones.
     """
+    old, new = _other_names(landed), _other_names(wanted)
     written = {
         path: item
         for path, item in wanted.items.items()
-        if full or not _landed(landed.items.get(path), item, doubtful)
+        if not _landed(landed.items.get(path), item, doubtful)
+        # Links between files can only be made between those that are written together.
+        or old.get(path) != new.get(path)
     }
     deleted = tuple(path for path in landed.items if path not in wanted.items)
     return Delta(written, deleted)
+
+
+def _other_names(manifest: Manifest) -> Mapping[str, frozenset[str]]:
+    """The names of each file that has several."""
+    names: dict[tuple[int, ...], set[str]] = {}
+    for path, item in manifest.items.items():
+        if item.entry.inode is not None:
+            names.setdefault(item.entry.inode, set()).add(path)
+    return {path: frozenset(same) for same in names.values() if len(same) > 1 for path in same}
 
 
 def _landed(old: Item | None, new: Item, doubtful: frozenset[str]) -> bool:
@@ -242,7 +253,9 @@ def _landed(old: Item | None, new: Item, doubtful: frozenset[str]) -> bool:
     if new.entry.kind != "file":
         return new.source not in doubtful or new.entry.kind == "dir"
     if old.entry.digest and new.entry.digest:
-        return old.entry.digest == new.entry.digest
+        known = None not in (old.entry.xattrs, new.entry.xattrs)
+        same = old.entry.digest == new.entry.digest
+        return same and not (known and old.entry.xattrs != new.entry.xattrs)
     if old.entry.content is not None:
         return old.entry.content == new.entry.content
     unchanged = old.source == new.source and old.entry.stamp == new.entry.stamp
@@ -255,21 +268,25 @@ def _look(entry: Entry) -> tuple[object, ...]:
 
 def gone(copy: Copy, destination: Destination, path: str) -> Iterator[str]:
     """Where a source path that is no more can have been written, by the text of `copy` alone."""
-    for source in copy.sources:
-        rest = _below(source, path)
+    for number, source in enumerate(copy.sources):
+        rest = below(source, path)
         if rest:
-            yield posixpath.join(destination.path, rest)
+            if selection(copy, number).takes(rest):
+                yield posixpath.join(destination.path, rest)
         elif rest is not None and has_wildcard(source) and destination.is_dir:
             yield posixpath.join(destination.path, posixpath.basename(path))
 
 
-def _below(source: str, path: str) -> str | None:
-    """What follows `source` in `path`, which may be nothing; None where it does not begin so."""
-    wanted = source.split("/") if source else []
-    parts = path.split("/")
-    if len(parts) < len(wanted):
-        return None
-    for name, part in zip(wanted, parts, strict=False):
-        if not (compile_component(name).match(part) if has_wildcard(name) else name == part):
-            return None
-    return "/".join(parts[len(wanted) :])
+def passed(
+    copy: Copy, destination: Destination, path: str
+) -> Iterator[tuple[str, Callable[[str], bool]]]:
+    """Where a source path can have been a directory on the way, and what was taken below it."""
+    for number, source in enumerate(copy.sources):
+        rest, taken = below(source, path), selection(copy, number)
+        if rest and not taken.takes(rest) and taken.may_take_below(rest):
+            takes = partial(_takes_below, taken, rest)
+            yield posixpath.join(destination.path, rest), takes
+
+
+def _takes_below(taken: Selection, directory: str, path: str) -> bool:
+    return taken.takes(f"{directory}/{path}")

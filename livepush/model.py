@@ -66,10 +66,10 @@ class Arguments:
 class Scope:
     """What a step sees at its line: the state that the instructions before it have built up.
 
-    `env` holds both ENV and ARG values as the step sees them; `kept` names those that are ENV and
+    `env` holds both ENV and ARG values as the step sees them, `kept` the ENV values alone, which
     stay in the image. `user` is empty for root by default. `stages` are the names and numbers that
     `--from` may use. With `legacy` the rules are those of the engine's own builder, where they are
-    not BuildKit's.
+    not BuildKit's; `buildkit` is whether that is known to be one before 0.13.
     """
 
     workdir: str = "/"
@@ -80,8 +80,9 @@ class Scope:
     stages: Mapping[str, int] = field(default_factory=dict)
     arguments: Arguments = field(default_factory=Arguments)
     onbuild: tuple[str, ...] = ()
-    kept: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict)
     legacy: bool = False
+    buildkit: Literal["", "old", "new"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class Copy:
     `sources` are clean paths relative to the build context, or to the root of `origin`: the number
     of an earlier stage or an image's name; None is the context. `dest` is absolute and clean,
     `dest_is_dir` says that it was written as a directory. `inline` are heredocs, name and bytes.
+    With `--parents`, `parents` has for each source the pattern of what is copied below it. To some
+    destinations `only_one` file or directory can be copied. `chmod` leaves the bits `chmod_keeps`.
     """
 
     line: int
@@ -101,8 +104,12 @@ class Copy:
     origin: int | str | None = None
     chown: str = ""
     chmod: int | None = None
+    chmod_keeps: int = 0
     is_add: bool = False
     inline: tuple[tuple[str, bytes], ...] = ()
+    parents: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    only_one: bool = False
     legacy: bool = False
 
 
@@ -137,7 +144,8 @@ class Fixed:
     """A step that only a build can take; `reason` says why, as the end of "line N: TEXT …".
 
     It is reached by a change below one of `sources` of the context or in one of the stages
-    `origins` and, `is_command`, by every earlier step.
+    `origins` and, `is_command`, by every earlier step. Not `buildable`, it needs what a builder
+    only gets from the one who runs it, such as a secret: livepush cannot have it built.
     """
 
     line: int
@@ -146,6 +154,7 @@ class Fixed:
     sources: tuple[str, ...] = ()
     is_command: bool = False
     origins: tuple[int, ...] = ()
+    buildable: bool = True
 
 
 Step = Copy | Run | MakeDir | Fixed
@@ -170,11 +179,16 @@ class Stage:
     live_from: int | None = None
 
 
+Replay = Literal["in-place", "clean"]
+"""How commands come again: in the stage's own container, or in a build, which begins clean."""
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """All stages up to the target, which is the last one and runs the application."""
 
     stages: tuple[Stage, ...]
+    replay: Replay = "in-place"
 
     @property
     def target(self) -> Stage:
@@ -203,7 +217,8 @@ class Entry:
     `mode` is the permission bits with setuid, setgid and sticky; `target` a link's text. `stamp`
     changes whenever the content on disk may have changed (size, mtime, ctime and inode), `digest`
     is the content's SHA-256 where it is known. `inode` is set for a file with several names and
-    equal for all of them. `content` holds the bytes of a file that no disk holds (a heredoc).
+    equal for all of them. `content` holds the bytes of a file that no disk holds (a heredoc),
+    `xattrs` extended attributes; None means that they are not known before the file is opened.
     """
 
     kind: Literal["file", "dir", "link", "other"]
@@ -215,8 +230,9 @@ class Entry:
     mtime: int = 0  # seconds
     stamp: tuple[int, ...] = ()
     digest: bytes = b""
-    inode: tuple[int, int] | None = None
+    inode: tuple[int, ...] | None = None
     content: bytes | None = None
+    xattrs: tuple[tuple[str, bytes], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from typing import Literal
 from livepush import events
 from livepush.events import Event
 from livepush.legible import output_line, visible
+from livepush.lines import Lines
 from livepush.model import Graph, Run
 from livepush.plan import Action, Plan, make_plan
 
 Tone = Literal["plain", "strong", "dim", "good", "bad", "warn"]
 
-_LONGEST = 64 * 1024  # bytes of a line without an end, before it is shown all the same
 _MOST = 3  # names in a list
 
 
@@ -62,7 +62,8 @@ class Narrator:
         self._began: datetime | None = None
         self._step = self._failure = ""
         self._rebuild = self._explained = False
-        self._pieces: dict[tuple[int, bool], bytes] = {}
+        self._hint = ""
+        self._lines = Lines()
 
     def tell(self, event: Event) -> list[Line]:
         """What is to be said of `event`, which comes after those that were told before."""
@@ -80,21 +81,23 @@ class Narrator:
             case events.CommandExecute():
                 yield self._execute(event)
             case events.CommandOutput():
-                yield from self._output(event)
+                stream = event.stage_idx, event.output.is_stderr
+                yield from map(_quoted, self._lines.feed(stream, event.output.data))
             case events.CommandReturn():
                 yield from self._return(event)
             case events.ContainerRestart():
-                yield Line(f"  restarted {self._subject.container}")
+                yield Line(f"  restarted {self._container}")
             case events.LivepushEnd():
                 yield from self._end(event)
             case events.RebuildNeeded():
                 self._rebuild = True
-                reason = f"{self._subject.dockerfile}:{event.line}: {event.reason}"
-                yield Line(f"! {_flat(reason)}; rebuild the image", "warn")
+                yield Line(f"! {self._at(event.line, event.reason)}; rebuild the image", "warn")
             case events.ContainerStopped():
-                yield Line(f"! {self._subject.container} has stopped", "warn")
+                yield Line(f"! {self._container} has stopped", "warn")
             case events.ContainerStarted():
-                yield Line(f"{self._subject.container} has started")
+                yield Line(f"{self._container} has started")
+            case events.Notice():
+                yield from self._notice(event)
             case events.Error():
                 self._explained = True
                 yield Line(f"✗ {_flat(event.message)}", "bad")
@@ -142,19 +145,8 @@ class Narrator:
                     return action
         return None
 
-    def _output(self, event: events.CommandOutput) -> Iterator[Line]:
-        stream = event.stage_idx, event.output.is_stderr
-        text = self._pieces.pop(stream, b"") + event.output.data
-        *lines, rest = text.split(b"\n")
-        if len(rest) > _LONGEST:
-            lines, rest = [*lines, rest], b""
-        if rest:
-            self._pieces[stream] = rest
-        yield from map(_quoted, lines)
-
     def _return(self, event: events.CommandReturn) -> Iterator[Line]:
-        rest, self._pieces = self._pieces, {}
-        yield from map(_quoted, rest.values())
+        yield from map(_quoted, self._lines.rest())
         ended = f"ended with {event.return_code}"
         if event.return_code:
             self._failure = f"{self._step or _short(event.command)} {ended}"
@@ -163,8 +155,7 @@ class Narrator:
         yield Line(f"  {ended} after {_seconds(taken)}", "dim")
 
     def _end(self, event: events.LivepushEnd) -> Iterator[Line]:
-        rest, self._pieces = self._pieces, {}
-        yield from map(_quoted, rest.values())
+        yield from map(_quoted, self._lines.rest())
         was_active, self.activity = bool(self.activity), ""
         self._owed = event.owed
         if self._subject.rehearsed:
@@ -188,6 +179,20 @@ class Narrator:
 
     def _still_owed(self) -> str:
         return f"still owed: {_listed(self._owed)}" if self._owed else ""
+
+    def _notice(self, event: events.Notice) -> Iterator[Line]:
+        said = _flat(event.message) if event.line is None else self._at(event.line, event.message)
+        yield Line(f"! {said}", "warn")
+        if event.hint and event.hint != self._hint:
+            yield Line(f"  {_flat(event.hint)}", "warn")
+        self._hint = event.hint
+
+    @property
+    def _container(self) -> str:
+        return visible(self._subject.container)
+
+    def _at(self, line: int, text: str) -> str:
+        return _flat(f"{self._subject.dockerfile}:{line}: {text}")
 
     def _where(self, stage: int) -> str:
         name = self.graph.stages[stage].name or f"stage {stage}"

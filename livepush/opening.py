@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from livepush import leftovers
+from livepush.archive import Files
 from livepush.engine import LABEL, ContainerInfo, Engine, ImageConfig
 from livepush.errors import ContainerNotRunningError, InvalidArgumentError
+from livepush.executor import Played
 from livepush.live import Dockerfile
-from livepush.model import Graph, Stage
-from livepush.snapshot import Snapshot
-from livepush.stage_image import base_image, build_context, build_stage, with_stage_names
+from livepush.model import Graph, Replay, Stage
+from livepush.stage_image import StageBuilder, StageImage, base_image
 from livepush.stages import SCRATCH
-from livepush.tree import Tree
-
-
-@dataclass(slots=True)
-class Opened:
-    """What a session has made on the engine: the containers of the stages.
-
-    `built_from` are the trees that the stages were built from which livepush built itself.
-    """
-
-    stages: dict[int, str] = field(default_factory=dict)
-    built_from: dict[int, Tree] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the caller asked for; `stage_images` None means that they are built.
 
-    `legacy` is whether the engine's own builder built the container's image, and not BuildKit;
-    `platform` is that image's.
+    `replay` is how commands come again. `legacy` is whether the engine's own builder built the
+    container's image, and not BuildKit; `platform` is that image's.
     """
 
     dockerfile: Dockerfile
@@ -40,12 +30,13 @@ class Request:
     build_args: Mapping[str, str]
     target: str
     session: str
+    replay: Replay = "in-place"
     legacy: bool = False
     platform: str = ""
 
     def labels(self, stage: Stage | None = None) -> dict[str, str]:
         """The labels of what livepush makes on the engine."""
-        named = {f"{LABEL}.session": self.session, f"{LABEL}.container": self.container}
+        named = leftovers.labels(self.session, self.container)
         return named if stage is None else {**named, f"{LABEL}.stage": str(stage.index)}
 
 
@@ -79,12 +70,14 @@ async def images_of(
     return images
 
 
-async def open_stages(engine: Engine, request: Request, graph: Graph, files: Snapshot) -> Opened:
+async def open_stages(
+    engine: Engine, request: Request, graph: Graph, builder: StageBuilder, files: Files
+) -> dict[int, Played]:
     """Gives each followed stage but the last a container.
 
     Failed or cancelled, what was made by then carries the session's label. Raises
-    `InvalidArgumentError` for a wrong number of stage images, `EngineError` where an image cannot
-    be built or started.
+    `InvalidArgumentError` for stage images that are too many, too few or not there, and
+    `EngineError` where an image cannot be built or started.
     """
     stages = graph.stages[:-1]
     given = request.stage_images
@@ -94,41 +87,31 @@ async def open_stages(engine: Engine, request: Request, graph: Graph, files: Sna
             "live Dockerfile but its last",
             hint="Give one --stage-image a stage, in order, or none to have them built.",
         )
-    opened = Opened()
-    followed = [stage for stage in graph.followed() if stage.index != graph.target.index]
-    for stage in followed:
+    for name in given or ():
+        if await engine.image(name) is None:
+            raise InvalidArgumentError(
+                f"there is no image {name!r} on this engine",
+                hint="See `docker images` for those that are, or give none to have them built.",
+            )
+    played = {}
+    for stage in graph.followed():
+        if stage.index == graph.target.index:
+            continue
         if given is not None:
-            image = given[stage.index]
+            image = StageImage(given[stage.index], None)
         else:
-            image = await _built(engine, request, stage, files, opened)
-        opened.stages[stage.index] = await engine.create(
-            image, labels=request.labels(stage), start=stage.image != SCRATCH
+            image = await builder.build(stage, files)
+        container = await engine.create(
+            image.id, labels=request.labels(stage), start=stage.image != SCRATCH
         )
-    return opened
-
-
-async def _built(
-    engine: Engine, request: Request, stage: Stage, files: Snapshot, opened: Opened
-) -> str:
-    text = with_stage_names(request.dockerfile.generate_live_dockerfile())
-    context = build_context(text, files, files.context.dockerfile)
-    image = await build_stage(
-        engine,
-        context,
-        stage,
-        build_args=request.build_args,
-        labels=request.labels(stage),
-        legacy=request.legacy,
-    )
-    opened.built_from[stage.index] = context.tree
-    return image
+        played[stage.index] = Played(container, image)
+    return played
 
 
 async def remove_labelled(engine: Engine, session: str) -> None:
-    """Removes all that carries the label of a session.
+    """Removes all that carries the label of a session, as `leftovers.remove` does.
 
     By the label, because a build that was cancelled may have come to its end all the same.
     """
-    for owned in await engine.owned():
-        if (f"{LABEL}.session", session) in owned.labels:
-            await (engine.remove if owned.kind == "container" else engine.remove_image)(owned.id)
+    label = f"{LABEL}.session", session
+    await leftovers.remove(engine, [each for each in await engine.owned() if label in each.labels])

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from livepush.archive import Fetched, fetch
+from livepush.archive import Fetched, fetch, first_entry
 from livepush.engine import Engine
-from livepush.manifest import MissingSource, matches
-from livepush.model import Entry
+from livepush.ignore import beginning
+from livepush.model import Copy, Entry
 from livepush.pattern import has_wildcard, literal_part
+from livepush.selection import MissingSource, matches
 from livepush.tree import Tree, clean
 
 
@@ -29,6 +30,27 @@ class Bundle:
     def close(self) -> None:
         for part in self.parts:
             part.close()
+
+
+async def fetch_copied(engine: Engine, container: str, copy: Copy) -> Bundle:
+    """All of the container's files that `copy` may take, and the directories on the way to them.
+
+    Raises as `fetch_sources` does; what `--parents` does not find is no error here. The bundle must
+    be closed.
+    """
+    if not copy.parents:
+        return await fetch_sources(engine, container, copy.sources)
+    fetching = _Fetching(engine, container)
+    try:
+        for source, pattern in zip(copy.sources, copy.parents, strict=True):
+            if has_wildcard(source):
+                await fetching.add(literal_part(source))
+            else:
+                await fetching.add_below(source, literal_part(beginning(pattern)))
+    except BaseException:  # a cancel as well: what was fetched has no other owner yet
+        fetching.close()
+        raise
+    return Bundle(fetching.tree(), tuple(fetching.parts))
 
 
 async def fetch_sources(engine: Engine, container: str, sources: Sequence[str]) -> Bundle:
@@ -53,32 +75,55 @@ async def fetch_sources(engine: Engine, container: str, sources: Sequence[str]) 
 
 
 class _Fetching:
-    """Archives of a container's files, and the links on the way to them."""
+    """Archives of a container's files, and the links and directories on the way to them."""
 
     def __init__(self, engine: Engine, container: str) -> None:
         self.parts: list[Fetched] = []
         self._engine = engine
         self._container = container
-        self._links: list[tuple[str, Entry]] = []
+        self._ways: list[tuple[str, Entry]] = []
 
     def tree(self) -> Tree:
         files = ((path, entry) for part in self.parts for path, entry in part.tree.walk())
-        return Tree.of([*files, *self._links])
+        return Tree.of([*files, *self._ways])
 
     async def add(self, path: str) -> None:
         """Fetches what `path` leads to. Raises `MissingSource`."""
+        target = await self._followed(path)
+        if not await self._fetched(target):
+            raise MissingSource(path)
+
+    async def add_below(self, directory: str, path: str) -> None:
+        """Fetches what is at `path` below what `directory` leads to, if it is there.
+
+        Raises `MissingSource` for the directory.
+        """
+        here = await self._followed(directory)
+        for name in path.split("/")[:-1]:
+            here = f"{here}/{name}".lstrip("/")
+            stream = self._engine.get(self._container, f"/{here}")
+            try:
+                self._ways.append((here, await first_entry(stream)))
+            except FileNotFoundError:
+                return
+        await self._fetched(f"{here}/{posixpath.basename(path)}".strip("/"))
+
+    async def _followed(self, path: str) -> str:
         stat = await self._engine.stat(self._container, f"/{path}")
         if stat is None or (stat.kind == "link" and not stat.target):
             raise MissingSource(path)
-        target = path
-        if stat.kind == "link":
-            self._links.append((path, Entry("link", 0o777, target=stat.target)))
-            target = stat.target.strip("/")
-        stream = self._engine.get(self._container, f"/{target}")
+        if stat.kind != "link":
+            return path
+        self._ways.append((path, Entry("link", 0o777, target=stat.target)))
+        return stat.target.strip("/")
+
+    async def _fetched(self, path: str) -> bool:
+        stream = self._engine.get(self._container, f"/{path}")
         try:
-            self.parts.append(await fetch(stream, prefix=posixpath.dirname(target)))
+            self.parts.append(await fetch(stream, prefix=posixpath.dirname(path)))
         except FileNotFoundError:
-            raise MissingSource(path) from None
+            return False
+        return True
 
     def close(self) -> None:
         for part in self.parts:

@@ -43,6 +43,9 @@ class Glob:
         return self.regex.match(name) is not None
 
 
+_NOTHING = re.compile(r"(?!)")
+
+
 @lru_cache(maxsize=1024)
 def compile_component(text: str) -> Glob:
     """The glob for one component of a pattern; `InvalidArgumentError` if it is malformed."""
@@ -52,6 +55,17 @@ def compile_component(text: str) -> Glob:
         piece, at = _term(text, at)
         pieces.append(piece)
     return Glob(text, re.compile(rf"\A{''.join(pieces)}\Z", re.DOTALL))
+
+
+def component(text: str) -> Glob:
+    """The glob for one component of a source; a malformed one matches nothing.
+
+    BuildKit refuses it today, older builders do not.
+    """
+    try:
+        return compile_component(text)
+    except InvalidArgumentError:
+        return Glob(text, _NOTHING)
 
 
 def respell(go: str) -> str:

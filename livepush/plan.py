@@ -7,7 +7,9 @@ A plan is an ordered set of actions, at most one a step. The rules:
   what was copied after it, every later copy is applied in full.
 - A stage that copies from a stage with actions copies again, and goes on likewise.
 - The application's container restarts when an action stands before the live point.
-- A step that only a build can take, reached by a change, is a refusal.
+- A step that only a build can take, reached by a change, has its stage built: one action stands for
+  all up to the last command, and what is copied after it is copied as ever. So have all commands
+  where they are to be replayed clean. What livepush cannot even have built is a refusal.
 
 Plans add up: what is owed from a push that failed or was overtaken is a plan, and merging it with
 the plan of a newer change gives the plan of the next push. An action leaves the plan when its
@@ -18,13 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Literal
 
-from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step, origins
-from livepush.sources import Sources
+from livepush.model import Copy, Fixed, Graph, MakeDir, Replay, Run, Stage, Step, origins
+from livepush.sources import Sources, claimed, leaves_out
 from livepush.tree import clean
 
-Verb = Literal["sync", "import", "run", "make", "refuse", "restart"]
+Verb = Literal["sync", "import", "run", "make", "build", "refuse", "restart"]
 StepRef = tuple[int, int]
 """A step's stage and its position among that stage's steps."""
 
@@ -33,12 +36,14 @@ StepRef = tuple[int, int]
 class Action:
     """One step to redo, and why: the `changed` and `deleted` paths that lead to it.
 
-    `takes` are those of them that the step copies itself. `full` copies what did not change, too.
-    `due` is set once something that stands before `reach` has really changed: commands and
-    restarts that never become due are left out.
+    It redoes the steps from `begins` to `position`, which are one but for a build. `takes` are
+    those of the paths that the step copies itself. `full` copies what did not change, too. `due` is
+    set once something that stands before `reach` has really changed: commands and restarts that
+    never become due are left out.
     """
 
     stage: int
+    begins: int
     position: int
     verb: Verb
     line: int
@@ -54,13 +59,16 @@ class Action:
         return self.stage, self.position
 
     @property
-    def is_copy(self) -> bool:
+    def finds_out(self) -> bool:
         """Whether it finds out by itself if there is anything to do."""
-        return self.verb in ("sync", "import")
+        return self.verb in ("sync", "import", "build")
 
     def merged(self, other: Action) -> Action:
+        """Both in one. A build stands for whatever else would be done for its steps."""
+        kept = min(self, other, key=lambda action: (action.verb != "build", action.line))
         return replace(
-            self,
+            kept,
+            begins=min(self.begins, other.begins),
             because=self.because | other.because,
             takes=self.takes | other.takes,
             full=self.full or other.full,
@@ -97,8 +105,8 @@ class Plan:
         for action in other.actions:
             known = actions.get(action.ref)
             actions[action.ref] = known.merged(action) if known else action
-        ordered = tuple(actions[ref] for ref in sorted(actions))
-        return Plan(ordered, self.unclaimed | other.unclaimed, {**self.names, **other.names})
+        ordered = _folded([actions[ref] for ref in sorted(actions)])
+        return Plan(tuple(ordered), self.unclaimed | other.unclaimed, {**self.names, **other.names})
 
     def without(self, ref: StepRef) -> Plan:
         """What is left once the step at `ref` has landed."""
@@ -109,11 +117,12 @@ class Plan:
         left = (replace(a, because=a.because - paths, takes=a.takes - paths) for a in self.actions)
         return replace(self, actions=tuple(a for a in left if a.because))
 
-    def with_due(self, changed: StepRef) -> Plan:
-        """With all that follows from a step that really changed something marked as due."""
-        stage, position = changed
+    def with_due(self, changed: Action) -> Plan:
+        """With all that follows from an action that really changed something marked as due."""
         actions = tuple(
-            replace(a, due=True) if a.stage == stage and a.reach > position else a
+            replace(a, due=True)
+            if a.stage == changed.stage and a.reach > changed.begins and a.ref != changed.ref
+            else a
             for a in self.actions
         )
         return replace(self, actions=actions)
@@ -148,6 +157,13 @@ def make_plan(
     return _planned(graph, claims(graph, paths, leads or {}), paths | outside)
 
 
+def rerun(graph: Graph, command: StepRef, because: frozenset[str]) -> Plan:
+    """What it takes to have one command run again, for `because`, with all that follows it."""
+    plan = _planned(graph, {command: because}, because)
+    actions = (replace(a, due=a.due or a.ref == command) for a in plan.actions)
+    return replace(plan, actions=tuple(actions))
+
+
 def claims(
     graph: Graph, paths: Iterable[str], leads: Mapping[str, frozenset[StepRef]]
 ) -> Mapping[StepRef, frozenset[str]]:
@@ -162,13 +178,17 @@ def claims(
     taken: dict[StepRef, set[str]] = {}
     for path in paths:
         for source in index.taking(path):
-            for ref in by_source[source]:
-                taken.setdefault(ref, set()).add(path)
+            for stage_index, position in by_source[source]:
+                step = graph.stages[stage_index].steps[position]
+                if not (isinstance(step, Copy) and leaves_out(step, source, path)):
+                    taken.setdefault((stage_index, position), set()).add(path)
     return {ref: frozenset(found) for ref, found in taken.items()}
 
 
 def _context_sources(step: Copy | Fixed) -> tuple[str, ...]:
-    return () if isinstance(step, Copy) and step.origin is not None else step.sources
+    if isinstance(step, Fixed):
+        return step.sources
+    return claimed(step) if step.origin is None else ()
 
 
 def _is_inside(path: str) -> bool:
@@ -186,7 +206,9 @@ def _planned(graph: Graph, taken: Mapping[StepRef, frozenset[str]], paths: froze
     actions: list[Action] = []
     reasons: dict[int, frozenset[str]] = {}
     for stage in graph.followed():
-        found = list(_stage_actions(stage, taken, reasons))
+        found = list(_stage_actions(stage, graph.replay, taken, reasons))
+        if any(action.verb == "build" for action in found):
+            found = _folded(_stage_actions(stage, "clean", taken, reasons))
         if found:
             reasons[stage.index] = frozenset().union(*(a.because for a in found))
         if stage.index == graph.target.index and _restarts(stage, found):
@@ -196,8 +218,36 @@ def _planned(graph: Graph, taken: Mapping[StepRef, frozenset[str]], paths: froze
     return Plan(tuple(actions), paths - claimed, _names(graph))
 
 
+def _folded(actions: Iterable[Action]) -> list[Action]:
+    """`actions`, in order, with one build for all that a build of their stage brings."""
+    by_stage = groupby(actions, key=lambda action: action.stage)
+    return [action for _, group in by_stage for action in _stage_folded(list(group))]
+
+
+def _stage_folded(actions: list[Action]) -> list[Action]:
+    commands = [action for action in actions if action.verb in ("run", "build")]
+    builds = [action for action in commands if action.verb == "build"]
+    if not builds:
+        return actions
+    last = commands[-1].position
+    brought = [action for action in actions if action.position <= last]
+    build = replace(
+        min(builds, key=lambda action: action.line),
+        begins=min(action.begins for action in brought),
+        position=last,
+        reach=last,
+        because=frozenset().union(*(action.because for action in brought)),
+        takes=frozenset().union(*(action.takes for action in brought)),
+        full=False,
+        due=any(action.due for action in brought),
+    )
+    # What is copied later is in the build as well, and so needs nothing but what is newer.
+    return [build, *(replace(a, full=False) for a in actions if a.position > last)]
+
+
 def _stage_actions(
     stage: Stage,
+    replay: Replay,
     taken: Mapping[StepRef, frozenset[str]],
     reasons: Mapping[int, frozenset[str]],
 ) -> Iterator[Action]:
@@ -210,33 +260,36 @@ def _stage_actions(
         because |= own
         reached = bool(takes) or upstream is not None
         begun = begun or reached
-        verb = _verb(step, reached=reached, begun=begun, replayed=replayed)
+        verb = _verb(step, replay, reached=reached, begun=begun, replayed=replayed)
         if verb is None:
             continue
         yield Action(
             stage=stage.index,
+            begins=position,
             position=position,
             verb=verb,
             line=step.line,
             text=step.text,
             reach=position,
-            because=because if replayed or verb == "run" or _is_fixed_command(step) else own,
+            because=because if replayed or (begun and _is_command(step)) else own,
             takes=takes,
             full=replayed,
         )
         replayed = replayed or verb == "run"
 
 
-def _is_fixed_command(step: Step) -> bool:
-    return isinstance(step, Fixed) and step.is_command
+def _is_command(step: Step) -> bool:
+    return isinstance(step, Run) or (isinstance(step, Fixed) and step.is_command)
 
 
-def _verb(step: Step, *, reached: bool, begun: bool, replayed: bool) -> Verb | None:
+def _verb(step: Step, replay: Replay, *, reached: bool, begun: bool, replayed: bool) -> Verb | None:
     if isinstance(step, Run):
-        return "run" if begun else None
+        return ("build" if replay == "clean" else "run") if begun else None
     if isinstance(step, Fixed):
         # Behind a command that ran again its files may have to come back, which needs a build.
-        return "refuse" if reached or replayed or (begun and step.is_command) else None
+        if reached or replayed or (begun and step.is_command):
+            return "build" if step.buildable else "refuse"
+        return None
     if isinstance(step, MakeDir):
         return "make" if replayed else None
     if not (reached or replayed):
@@ -250,13 +303,14 @@ def _upstream(step: Step, reasons: Mapping[int, frozenset[str]]) -> frozenset[st
 
 
 def _restarts(stage: Stage, actions: Iterable[Action]) -> bool:
-    return any(action.position < _live_from(stage) for action in actions)
+    return any(action.begins < _live_from(stage) for action in actions)
 
 
 def _restart(stage: Stage, actions: Iterable[Action]) -> Action:
-    before = [action for action in actions if action.position < _live_from(stage)]
+    before = [action for action in actions if action.begins < _live_from(stage)]
     return Action(
         stage=stage.index,
+        begins=len(stage.steps),
         position=len(stage.steps),
         verb="restart",
         line=stage.line,
@@ -284,6 +338,7 @@ _VERBS: Mapping[Verb, str] = {
     "import": "copy",
     "make": "make",
     "run": "run",
+    "build": "build",
     "refuse": "rebuild",
     "restart": "restart",
 }

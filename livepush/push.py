@@ -5,6 +5,8 @@
   the push is overtaken, its command is ended for real, and the next push takes both.
 - What reaches a step that only a build can take is set aside: it stays owed, is named at once and
   at the end of every push, and holds up nothing else.
+- What is written all the time holds up nothing: a push that was set back so often is carried to
+  its end, and what has come by then is the next one's.
 - What is owed is in `livepush.ledger`; nothing else remembers anything.
 """
 
@@ -18,13 +20,16 @@ import anyio
 
 from livepush import events
 from livepush.bus import Bus
-from livepush.errors import LivepushError, UnsupportedError
+from livepush.errors import LivepushError
 from livepush.events import Event, PushStatus
-from livepush.executor import Executor, StepFailedError
+from livepush.executor import Executor, Performed, StepFailedError
 from livepush.leads import Leads
 from livepush.ledger import Ledger
 from livepush.model import Changes, Fixed, Graph
-from livepush.plan import Action, make_plan
+from livepush.plan import Action, make_plan, rerun
+
+_PATIENCE = 10  # times in a row that newer changes may end a command
+_JOINS = 30  # times that newer changes may join a push
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Pushes:
         self._ledger = Ledger()
         self._news = Changes()
         self._noted = self._covered = self._serial = 0
+        self._calls_off = self._setbacks = 0
         self._last = PushResult(0, "nothing")
         self._scope: anyio.CancelScope | None = None
         self._running: Action | None = None
@@ -93,14 +99,17 @@ class Pushes:
         plan = make_plan(self.graph, changes.changed, changes.deleted, self._leads())
         self._ledger = self._ledger.noted(plan)
         if self._running is not None and self._scope is not None and self._overtaken(self._running):
+            self._setbacks += 1
             self._scope.cancel()
 
     async def push(self) -> PushResult:
         """One push of all that is owed; the result of the one that took it up, if one has."""
-        mine = self._noted
+        mine, calls_off = self._noted, self._calls_off
         async with self._lock:
             if self._covered >= mine > 0:
                 return self._last
+            if self._calls_off > calls_off:
+                return PushResult(self._serial, "cancelled", owed=self._owed())
             self._serial += 1
             self._current = self._serial
             began = time.monotonic()
@@ -116,7 +125,8 @@ class Pushes:
             return self._last
 
     async def cancel(self) -> None:
-        """Ends the running push, its command included; what it owed is still owed."""
+        """Ends the running push, its command included, and those that wait; all is still owed."""
+        self._calls_off += 1
         if self._scope is not None:
             self._scope.cancel()
         async with self._lock:
@@ -124,24 +134,32 @@ class Pushes:
 
     async def _carried_out(self) -> PushResult:
         self._take_up()
+        joined = 0
         result = PushResult(self._serial, "failed" if self._ledger.aside else "nothing")
         while True:
-            if self.owes:
+            if self.owes and joined < _JOINS:
+                joined += 1
                 self._take_up()
             self._ledger = self._ledger.settled()
             if not self._ledger.owed.actions:
+                self._setbacks = 0
                 return replace(result, status="failed") if self._ledger.aside else result
             action = self._ledger.owed.actions[0]
             try:
-                changed = await self._perform(action)
+                performed = await self._perform(action)
             except StepFailedError as failure:
                 return self._failed(failure)
-            except UnsupportedError as error:
-                self._refuse(action, error.message)
-                result = replace(result, status="failed", message=error.message)
-                continue
-            self._ledger = self._ledger.landed(action, changed=changed)
-            if changed and result.status == "nothing":
+            except OSError as error:  # of a file of the context: all else is the engine's
+                return self._failed(_unreadable(action, error))
+            self._ledger = self._ledger.landed(action, changed=performed.changed)
+            if performed.refusal:
+                self._ledger = self._ledger.kept(action.because)
+                self._tell_refused(action, performed.refusal)
+                result = replace(result, status="failed", message=performed.refusal)
+            for command in self._executor.outdated():
+                again = rerun(self.graph, command, action.because)
+                self._ledger = self._ledger.joined(again)
+            if performed.changed and result.status == "nothing":
                 result = replace(result, status="succeeded")
 
     def _take_up(self) -> None:
@@ -159,22 +177,23 @@ class Pushes:
         for action in self._ledger.refused():
             step = self.graph.stages[action.stage].steps[action.position]
             if isinstance(step, Fixed):
-                self._refuse(action, f"{step.text} {step.reason}")
+                self._ledger = self._ledger.set_aside(action.because)
+                self._tell_refused(action, f"{step.text} {step.reason}")
 
-    async def _perform(self, action: Action) -> bool:
+    async def _perform(self, action: Action) -> Performed:
         if action.verb == "restart" and not self._restarts:
-            return False
+            return Performed(changed=False)
         self._running = action
         try:
             return await self._executor.perform(action)
         finally:
             self._running = None
 
-    def _refuse(self, action: Action, reason: str) -> None:
-        self._ledger = self._ledger.set_aside(action.because)
+    def _tell_refused(self, action: Action, reason: str) -> None:
         self.emit(events.RebuildNeeded(reason=reason, line=action.line))
 
     def _failed(self, failure: StepFailedError) -> PushResult:
+        self._setbacks = 0
         if failure.return_code is None:
             self.emit(events.Error(message=str(failure), hint="The next save tries it again."))
         return PushResult(
@@ -182,12 +201,21 @@ class Pushes:
         )
 
     def _ended(self, outcome: PushResult, seconds: float) -> PushResult:
-        owed = tuple(sorted(self._ledger.paths))
+        owed = self._owed()
         if outcome.status == "cancelled":
             self.emit(events.Cancel())
         self.emit(events.LivepushEnd(status=outcome.status, seconds=seconds, owed=owed))
         self._scope = self._running = self._current = None
         return replace(outcome, seconds=seconds, owed=owed)
 
+    def _owed(self) -> tuple[str, ...]:
+        return tuple(sorted(self._ledger.paths))
+
     def _overtaken(self, action: Action) -> bool:
-        return action.verb == "run" and self._ledger.overtakes(action)
+        patient = self._setbacks < _PATIENCE
+        return patient and action.verb in ("run", "build") and self._ledger.overtakes(action)
+
+
+def _unreadable(action: Action, error: OSError) -> StepFailedError:
+    what = f"{error.filename!r} could not be read" if error.filename else "a file could not be read"
+    return StepFailedError(f"line {action.line}: {action.text}: {what}: {error.strerror}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO, Literal, Protocol, TextIO
 
 from livepush.events import Event, to_wire
+from livepush.legible import visible
 from livepush.narration import Line, Narrator, Tone
 
 Progress = Literal["auto", "tty", "plain", "json", "quiet"]
@@ -124,7 +125,7 @@ class Terminal:
 
     def tick(self, busy: str = "") -> None:
         with self._lock:
-            doing, now = busy or self._narrator.activity, self._clock()
+            doing, now = visible(busy) or self._narrator.activity, self._clock()
             if doing != self._doing:
                 self._doing, self._since = doing, now
             self._erase()

@@ -22,6 +22,8 @@ _GO_KINDS: dict[int, PathKind] = {0: "file", 1 << 31: "dir", 1 << 27: "link"}
 _GO_TYPE = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 _GO_SPECIAL = {1 << 23: 0o4000, 1 << 22: 0o2000, 1 << 20: 0o1000}
 
+_BUILDKIT_0_13 = (1, 45)  # the API version of the engine that came with it
+
 _FRAME_HEADER = 8
 _STDERR = 2
 
@@ -43,8 +45,8 @@ def container_info(reply: Reply) -> ContainerInfo:
     )
 
 
-def image_config(reply: Reply) -> ImageConfig:
-    """From `GET /images/{name}/json`."""
+def image_config(reply: Reply, version: str) -> ImageConfig:
+    """From `GET /images/{name}/json`, in that version of the API."""
     config = reply.get("Config") or {}
     return ImageConfig(
         id=reply["Id"],
@@ -55,6 +57,7 @@ def image_config(reply: Reply) -> ImageConfig:
         onbuild=tuple(config.get("OnBuild") or ()),
         # BuildKit leaves out which engine it was.
         legacy=bool(reply.get("DockerVersion")),
+        old_buildkit=tuple(map(int, version.split("."))) < _BUILDKIT_0_13,
         platform="/".join(filter(None, map(reply.get, ("Os", "Architecture", "Variant")))),
     )
 
@@ -81,7 +84,7 @@ def owned(kind: Literal["container", "image"], replies: list[Reply]) -> Iterator
 def built_for_livepush(image: Reply) -> bool:
     """Whether an image of `GET /images/{name}/json` carries a label that only a session gives."""
     labels = (image.get("Config") or {}).get("Labels") or {}
-    return any(f"{LABEL}.{each}" in labels for each in ("session", "container", "stage"))
+    return any(f"{LABEL}.{each}" in labels for each in ("session", "container", "process", "stage"))
 
 
 class Frames:
@@ -100,29 +103,3 @@ class Frames:
             payload, stream = bytes(self._pending[_FRAME_HEADER:end]), self._pending[0]
             del self._pending[:end]
             yield payload, stream == _STDERR
-
-
-class Build:
-    """Follows a build by its stream of JSON lines.
-
-    `image` is the id of the image once it is told, `error` the builder's words when it failed.
-    The builder of API version 1 tells an image at the end of every stage, version 2 only the
-    last; the progress of version 2 is in protocol buffers and is passed over.
-    """
-
-    def __init__(self) -> None:
-        self.image = ""
-        self.error = ""
-        self._pending = b""
-
-    def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Takes what the engine sent; gives the builder's output for people."""
-        *lines, self._pending = (self._pending + piece).split(b"\n")
-        for line in filter(None, map(bytes.strip, lines)):
-            reply = json.loads(line)
-            if "error" in reply:
-                self.error = str(reply["error"])
-            if "stream" in reply:
-                yield str(reply["stream"]).encode()
-            if reply.get("id") in (None, "moby.image.id") and isinstance(reply.get("aux"), dict):
-                self.image = str(reply["aux"].get("ID") or self.image)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from livepush.ignore import Ignore, Verdict
 from livepush.model import Changes, Entry
-from livepush.scan import entry_at, scan, scan_below
+from livepush.scan import as_sent, entry_at, scan, scan_below
 from livepush.tree import Tree
 
 _INODE = 3  # the inode's place in a stamp
@@ -81,7 +81,7 @@ def _refreshed(root: str, ignore: Ignore, tree: Tree, tops: Iterable[str]) -> tu
         if entry.kind == "dir":
             below = scan_below(root, top, verdict)
             if below is not None and (below[top] or not verdict.ignored):
-                draft.put(top, entry)
+                draft.put(top, as_sent(entry, verdict))
                 draft.children.update(below)
         elif not verdict.ignored:
             draft.put(top, entry)
@@ -102,7 +102,7 @@ def _settle(draft: _Draft, root: str, ignore: Ignore, path: str) -> Iterator[str
         path = posixpath.dirname(path)
     entry = entry_at(root, path) if path in draft.children else None
     if path and entry is not None and entry.kind == "dir":
-        draft.put(path, entry)
+        draft.put(path, as_sent(entry, _verdict(ignore, path)))
         yield path
 
 

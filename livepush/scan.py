@@ -2,7 +2,8 @@
 
 Nothing here follows a symbolic link or leaves the root. What vanishes while it is being looked at
 is absent. An ignored directory stands in the tree for as long as something below it is kept, so
-it is held back until the walk meets such a thing.
+it is held back until the walk meets such a thing; the client of the engine's own builder does not
+say then what it is like.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NoReturn
 
 from livepush.errors import InvalidArgumentError
 from livepush.ignore import Ignore, Verdict
 from livepush.model import Entry
-from livepush.tree import Tree
+from livepush.tree import ROOT, Tree
 
 Directories = dict[str, dict[str, Entry]]
 """The entries of each directory by name, by the directory's path."""
@@ -69,12 +71,23 @@ def scan_below(root: str, top: str, verdict: Verdict) -> Directories | None:
 
 
 def entry_at(root: str, path: str) -> Entry | None:
-    """The entry at `path` as the disk has it now, ignored or not; None if there is none."""
+    """The entry at `path` as the disk has it now, ignored or not; None if there is none.
+
+    Raises `InvalidArgumentError` where its directory cannot be read.
+    """
     full = os.path.join(root, path)
     try:
         return _entry(os.lstat(full), full)
     except _GONE:
         return None
+    except OSError as error:
+        _unreadable(os.path.dirname(full), error)
+
+
+def as_sent(entry: Entry, verdict: Verdict) -> Entry:
+    """The entry of a directory as a builder is sent it, given the verdict on its path."""
+    unsaid = verdict.legacy and verdict.ignored and entry.kind == "dir"
+    return replace(entry, mode=ROOT.mode) if unsaid else entry
 
 
 def _admit(found: Directories, withheld: dict[str, Entry], path: str, entry: Entry) -> None:
@@ -93,7 +106,9 @@ def _listing(root: str, here: str, verdict: Verdict) -> Iterator[tuple[str, Entr
     try:
         # Held open, it stays the same directory when its path is swapped for a link.
         directory = os.open(full, _OPEN_DIRECTORY)
-    except PermissionError as error:
+    except _GONE:
+        raise
+    except OSError as error:
         _unreadable(full, error)
     try:
         with os.scandir(directory) as items:
@@ -103,10 +118,13 @@ def _listing(root: str, here: str, verdict: Verdict) -> Iterator[tuple[str, Entr
                     continue
                 try:
                     status = item.stat(follow_symlinks=False)
-                    yield item.name, _entry(status, item.name, directory), of_item
+                    entry = _entry(status, item.name, directory)
+                    yield item.name, as_sent(entry, of_item), of_item
                 except FileNotFoundError:
                     continue
-    except PermissionError as error:
+    except _GONE:
+        raise
+    except OSError as error:
         _unreadable(full, error)
     finally:
         os.close(directory)

@@ -22,11 +22,11 @@ from livepush.context import Context
 from livepush.engine import ContainerInfo, Engine
 from livepush.errors import InvalidArgumentError
 from livepush.events import Event
-from livepush.executor import Executor
+from livepush.executor import Executor, Played
 from livepush.follow import Following, follow
 from livepush.leads import Leads, leads
 from livepush.live import Dockerfile
-from livepush.model import Changes, Graph
+from livepush.model import Changes, Graph, Replay
 from livepush.opening import (
     Request,
     images_of,
@@ -36,7 +36,10 @@ from livepush.opening import (
 )
 from livepush.plan import StepRef, make_plan
 from livepush.push import Pushes, PushResult
+from livepush.rearguing import with_commands
+from livepush.repetition import unsafe_steps
 from livepush.snapshot import Snapshot
+from livepush.stage_image import StageBuilder, StageImage
 from livepush.tree import Tree
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ class Livepush:
         self._stack = stack
         self._files = Snapshot(context, Tree({}))
         self._led: Leads = {}
+        self._led_before: Leads = {}
         self._reading = anyio.Lock()
         self._bus = Bus()
 
@@ -80,13 +84,16 @@ class Livepush:
         skip_container_restart: bool = False,
         build_args: Mapping[str, str] | None = None,
         target: str = "",
+        replay: Replay = "in-place",
     ) -> Self:
         """Opens a session on the running container `container_id`, built from `context`.
 
         `stage_images` are the images of all stages but the last, in order; None builds them, out
         of the engine's cache. `docker` is an `aiodocker.Docker`, by default one that is made from
         the environment and closed with the session; `engine` is any other `Engine` instead.
-        `dockerfile_path` says where the Dockerfile stands, relative to the context.
+        `dockerfile_path` says where the Dockerfile stands, relative to the context. `replay` says
+        how commands come again: in place, or clean, by a build out of the engine's cache, whose
+        difference is carried over, so that also commands end right that are not safe to repeat.
 
         Raises `DockerfileParseError`, `InvalidArgumentError` (no such context, a wrong number of
         stage images, no such target), `ContainerNotRunningError`, `EngineError`.
@@ -105,12 +112,14 @@ class Livepush:
             build_args=dict(build_args or {}),
             target=target,
             session=uuid.uuid4().hex[:12],
+            replay=replay,
         )
         stack = AsyncExitStack()
         try:
             port = engine if engine is not None else _connected(docker, stack)
             self = cls(port, request, place, stack)
-            await self._open(restarts=not skip_container_restart)
+            with self._bus.keeping():
+                await self._open(restarts=not skip_container_restart)
         except BaseException:  # a cancel as well: nothing may stay on the engine
             with anyio.CancelScope(shield=True):
                 await stack.aclose()
@@ -151,8 +160,12 @@ class Livepush:
         and `EngineError` where the engine fails; then everything is still owed.
         """
         changes = self._changes(added_or_updated, deleted)
-        await self.reread(changes.changed | changes.deleted)
-        self._pushes.note(changes)
+        if self._rules & set(map(self._context.relative, (*added_or_updated, *deleted))):
+            found = await self.reopen()
+        else:
+            found = await self.reread(changes.changed | changes.deleted)
+        # What was found besides is known from now on, and nobody else will be told of it.
+        self._pushes.note(changes.then(found))
         return await self._pushes.push()
 
     async def watch(self, following: Following | None = None) -> None:
@@ -167,9 +180,15 @@ class Livepush:
         await self._pushes.cancel()
 
     def set_build_args(self, build_args: Mapping[str, str]) -> None:
-        """Gives later commands other build arguments. Raises `DockerfileParseError`."""
-        self._request = replace(self._request, build_args=dict(build_args))
-        self._adopt(self._planned())
+        """Gives later commands other build arguments.
+
+        Raises `InvalidArgumentError` where they change anything but commands, and
+        `DockerfileParseError`; then all is as before.
+        """
+        request = replace(self._request, build_args=dict(build_args))
+        graph = with_commands(self._graph, self._planned(request))
+        self._request = request
+        self._adopt(graph)
 
     async def cleanup_intermediate_containers(self) -> None:
         """Removes the containers of the build stages; after it, only `aclose` is of use."""
@@ -226,16 +245,31 @@ class Livepush:
         async with self._reading:
             context, tree = self._context, self._files.tree
             tree, changes = await anyio.to_thread.run_sync(context.rescan, tree, hints)
-            self._files = Snapshot(context, tree)
+            files = Snapshot(context, tree)
+            graph = await anyio.to_thread.run_sync(without_archives, self._graph, files)
+            # All or nothing: what is known once is told only once.
+            self._files = files
+            if graph != self._graph:
+                self._adopt(graph)
+            led = leads(graph, tree)
+            if led != self._led:
+                self._led_before, self._led = self._led, led
             return changes
 
     async def reopen(self) -> Changes:
         """Reads the ignore file anew and all of the context; what differs from what was known."""
-        context = self._context
-        self._context = await anyio.to_thread.run_sync(
-            lambda: Context.open(context.root, dockerfile=context.dockerfile)
-        )
+        self._context = await anyio.to_thread.run_sync(self._reopened)
         return await self.reread({""})
+
+    def _reopened(self) -> Context:
+        """The context with its ignore file read anew, as the container's builder reads it."""
+        context, legacy = self._context, self._request.legacy
+        return Context.open(context.root, dockerfile=context.dockerfile, legacy=legacy)
+
+    @property
+    def _rules(self) -> set[str]:
+        """Where the ignore file is, or would be if somebody made one."""
+        return {*self._context.control_files} - {self._context.dockerfile}
 
     def _changes(self, changed: Collection[str], deleted: Collection[str]) -> Changes:
         def kept(paths: Collection[str]) -> frozenset[str]:
@@ -247,24 +281,31 @@ class Livepush:
     async def _open(self, *, restarts: bool) -> None:
         self._stack.push_async_callback(self._bus.aclose)
         self._info = await running(self._engine, self._request.container)
-        tree = await anyio.to_thread.run_sync(self._context.scan)
-        self._files = Snapshot(self._context, tree)
         image = await self._engine.image(self._info.image)
         if image is not None:
             self._request = replace(self._request, legacy=image.legacy, platform=image.platform)
+            self._context = await anyio.to_thread.run_sync(self._reopened)
+        tree = await anyio.to_thread.run_sync(self._context.scan)
+        self._files = Snapshot(self._context, tree)
         self._stack.push_async_callback(self.cleanup_intermediate_containers)
         self._images = await images_of(self._engine, self._request, self._warn)
-        self._graph = self._planned()
-        opened = await open_stages(self._engine, self._request, self._graph, self._files)
-        self._led = leads(self._graph, self._files.tree)
+        self._graph = await anyio.to_thread.run_sync(
+            without_archives, self._planned(self._request), self._files
+        )
+        builder = self._builder()
+        played = await open_stages(self._engine, self._request, self._graph, builder, self._files)
+        self._led = self._led_before = leads(self._graph, self._files.tree)
+        application = Played(self._info.id, StageImage(self._info.image, None))
         executor = Executor(
             self._engine,
             self._graph,
-            {**opened.stages, self._graph.target.index: self._info.id},
+            {**played, self._graph.target.index: application},
+            builder=builder,
+            mounts=self._info.mounts,
             context=lambda: self._files,
             reread=self._find_gone,
             emit=self._emit,
-            labels=self._request.labels(),
+            labels=self._request.labels,
             grace=GRACE,
             restart_grace=self._info.stop_timeout or RESTART_GRACE,
         )
@@ -272,29 +313,47 @@ class Livepush:
         self._pushes = Pushes(
             self._graph, executor, self._bus, leads=self._leads, restarts=restarts
         )
-        await executor.open(opened.built_from)
+        await executor.open()
+        for step, reason in unsafe_steps(self._graph):
+            self._emit(
+                events.Notice(
+                    message=f"this RUN {reason}",
+                    line=step.line,
+                    hint="With --replay clean commands come again in clean builds.",
+                )
+            )
 
-    def _planned(self) -> Graph:
-        graph = self._request.dockerfile.graph(
-            build_args=self._request.build_args,
+    def _planned(self, request: Request) -> Graph:
+        """The stages, as far as the Dockerfile's text and the base images tell."""
+        graph = request.dockerfile.graph(
+            build_args=request.build_args,
             images=self._images,
-            target=self._request.target,
-            legacy=self._request.legacy,
-            platform=self._request.platform,
+            target=request.target,
+            legacy=request.legacy,
+            platform=request.platform,
         )
-        return without_archives(graph, self._files)
+        return replace(graph, replay=request.replay)
+
+    def _builder(self) -> StageBuilder:
+        return StageBuilder(
+            self._engine,
+            self._request.dockerfile.generate_live_dockerfile(),
+            self._context.dockerfile,
+            self._request.build_args,
+            self._request.labels,
+            self._request.legacy,
+        )
 
     def _adopt(self, graph: Graph) -> None:
         self._graph = self._pushes.graph = graph
-        self._executor.adopt(graph)
+        self._executor.adopt(graph, self._builder())
 
     def _leads(self) -> Leads:
         # What a link led to before the change is of interest as well: it may be what is gone.
-        before, self._led = self._led, leads(self._graph, self._files.tree)
         nowhere: frozenset[StepRef] = frozenset()
         return {
-            path: before.get(path, nowhere) | self._led.get(path, nowhere)
-            for path in before.keys() | self._led.keys()
+            path: self._led_before.get(path, nowhere) | self._led.get(path, nowhere)
+            for path in self._led_before.keys() | self._led.keys()
         }
 
     async def _find_gone(self, paths: Collection[str]) -> None:
@@ -305,7 +364,7 @@ class Livepush:
         self._pushes.emit(event)
 
     def _warn(self, message: str) -> None:
-        self._bus.emit(events.Error(message=message))
+        self._bus.emit(events.Notice(message=message))
 
 
 def _connected(docker: Client | None, stack: AsyncExitStack) -> Engine:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from livepush.pattern import Glob, compile_component, has_wildcard, literal_part
+from livepush.ignore import beginning
+from livepush.model import Copy
+from livepush.pattern import Glob, component, has_wildcard, literal_part
+from livepush.selection import selection
 from livepush.tree import above
 
 
@@ -24,7 +27,7 @@ class Sources:
         for source in sources:
             beginning = source
             if has_wildcard(source):
-                components = tuple(map(compile_component, source.split("/")))
+                components = tuple(map(component, source.split("/")))
                 beginning = literal_part(source)
                 self._globs.setdefault(beginning, []).append((source, components))
                 self._depth = max(self._depth, len(components))
@@ -52,3 +55,31 @@ class Sources:
             for source, components in self._globs.get(prefix, ()):
                 if all(glob.match(part) for glob, part in zip(components, parts, strict=False)):
                     yield source
+
+
+def claimed(copy: Copy) -> tuple[str, ...]:
+    """What of its tree `copy` is interested in: its sources, or with `--parents` parts of them."""
+    if not copy.parents:
+        return copy.sources
+    parts = zip(copy.sources, map(beginning, copy.parents), strict=True)
+    return tuple("/".join(filter(None, part)) for part in parts)
+
+
+def leaves_out(copy: Copy, source: str, path: str) -> bool:
+    """Whether `--exclude` keeps `path`, which the source takes, and all below it out of `copy`."""
+    if not copy.exclude or source not in copy.sources:
+        return False
+    rest, taken = below(source, path) or "", selection(copy, copy.sources.index(source))
+    return not (taken.takes(rest) or taken.may_take_below(rest))
+
+
+def below(source: str, path: str) -> str | None:
+    """What follows `source` in `path`, which may be nothing; None where it does not begin so."""
+    wanted = source.split("/") if source else []
+    parts = path.split("/")
+    if len(parts) < len(wanted):
+        return None
+    for name, part in zip(wanted, parts, strict=False):
+        if not (component(name).match(part) if has_wildcard(name) else name == part):
+            return None
+    return "/".join(parts[len(wanted) :])

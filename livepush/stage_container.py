@@ -1,28 +1,34 @@
 """One stage's container: brings what a copy writes into it, runs its commands.
 
-What a copy no longer writes goes back to what the copies before it, or the base image, hold at
-that path; only where none holds anything is it deleted.
+What a copy no longer writes is cleared, which `livepush.clearing` tells. What is mounted into the
+container is not its own, and stays as it is.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import anyio.to_thread
 
-from livepush.archive import Files, NoFiles, Sent, digest_of, pack
+from livepush import doubts
+from livepush.archive import Files, NoFiles, Sent, pack
+from livepush.beneath import Beneath
+from livepush.clearing import Clearing, cleared
 from livepush.destinations import Destinations
 from livepush.engine import Command, Engine, OutputSink
 from livepush.errors import NoShellError, UnsupportedError
 from livepush.image_files import ImageFiles
-from livepush.landed import Landed, holds_below
-from livepush.manifest import Conflict, Delta, Item, Manifest, ancestry, delta, gone, manifest
-from livepush.model import Copy, Entry, MakeDir, Run, Stage, Step
+from livepush.landed import Landed
+from livepush.manifest import Conflict, Delta, Item, Manifest, ancestry, delta, manifest
+from livepush.model import Copy, Entry, MakeDir, Run, Stage
+from livepush.mounted import Mounted
 from livepush.origin import fetch_text, fetch_tree
-from livepush.owner import needs_files, resolve
-from livepush.tree import Tree, above
+from livepush.owner import needs_files, resolve, resolve_legacy
+from livepush.renewal import Touched
+from livepush.standing import Standing
+from livepush.tree import Tree
 
 _MADE = Entry("dir", 0o755)
 
@@ -44,64 +50,129 @@ class Landing:
         )
 
 
-@dataclass(slots=True)
-class _Clearing:
-    """What becomes of paths that a copy no longer writes."""
-
-    trees: list[str] = field(default_factory=list)
-    directories: list[str] = field(default_factory=list)
-    from_base: list[str] = field(default_factory=list)
-
-
 class StageContainer:
-    """The container `id` that plays `stage`; `base` are the files of the image it begins with."""
+    """The container `id` that plays `stage`; `base` are the files of the image it begins with.
 
-    def __init__(self, engine: Engine, stage: Stage, container: str, base: ImageFiles) -> None:
+    `image` is what the container began as, or was made like, which tells what commands wrote
+    beneath a copy; without it they are taken to have written nothing there. What is at and below
+    `mounts` is never written nor deleted.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        stage: Stage,
+        container: str,
+        base: ImageFiles,
+        *,
+        image: str = "",
+        mounts: Collection[str] = (),
+    ) -> None:
         self.id = container
         self.stage = stage
         self._engine = engine
-        self._base = base
+        self._mounted = Mounted(engine, container, mounts)
         self._landed = Landed(stage.steps)
         self._destinations = Destinations(engine, container, base, self._landed)
-        self._present: set[str] = set()
+        self._ran: set[int] = set()
+        self._outdated: set[int] = set()
+        self._beneath = Beneath(
+            engine,
+            container,
+            image,
+            stage.steps,
+            base=base,
+            landed=self._landed,
+            destinations=lambda: [self._destinations[i].path for i in self._copies()],
+            ran=self._ran,
+            owner=self._owner,
+        )
+        self._standing = Standing(
+            engine,
+            container,
+            landed=self._landed,
+            beneath=self._beneath,
+            mounted=self._mounted,
+        )
         self._done: dict[int, Landing] = {}
         self._passwd = self._group = ""
+        self._users_known = False
+        self._touched: set[str] = set()
+        self._stale: dict[str, int] = {}  # modes that a builder's cache has of directories
 
     async def open(self) -> None:
         """Asks the container once what only it knows: what stands at destinations, and users."""
-        names = [step.chown for step in self._copies().values()]
-        names += [step.user for step in self.stage.steps if isinstance(step, MakeDir)]
-        if any(needs_files(name) for name in names):
-            self._passwd = await fetch_text(self._engine, self.id, "/etc/passwd")
-            self._group = await fetch_text(self._engine, self.id, "/etc/group")
+        await self._learn_users()
         for position, step in self._copies().items():
             await self._destinations.learn(position, step)
+
+    @property
+    def touched(self) -> Touched:
+        """What has been done in the container since this was made."""
+        return Touched(frozenset(self._touched), bool(self._ran))
+
+    def touch(self, paths: Iterable[str]) -> None:
+        """Somebody else is about to write or remove `paths`."""
+        self._touched.update(paths)
+        self._users_known = False
+
+    def restarts(self, position: int) -> bool:
+        """Whether the container restarts after a change by the step at `position`."""
+        return self.stage.live_from is None or position < self.stage.live_from
 
     @property
     def uncovered(self) -> int | None:
         """A copy that holds a path again which a later one let go of, and has to land it."""
         return self._landed.uncovered
 
+    @property
+    def outdated(self) -> int | None:
+        """The first command that has to run again, in place, with all that follows it.
+
+        A copy let go of what it wrote, which only its run that was built is known to have written
+        like that: it has run again since.
+        """
+        return min(self._outdated, default=None)
+
     def believe(self, position: int, tree: Tree) -> None:
         """Takes what a copy writes from `tree` to be in the container, which was built from it.
 
-        Raises `MissingSource` and `Conflict`.
+        Raises `MissingSource`, `Conflict` and `UnknownOwner`.
         """
         self._destinations.built(position, self._copies()[position], tree)
         wanted = self._wanted(position, tree)
         self._landed.believe(position, wanted)
-        self._present.update(wanted.made)
+        self._standing.believe(wanted.made)
 
     async def compare(self, position: int, tree: Tree) -> None:
         """Takes what a copy writes from `tree` to be in the container where it really is there.
 
-        The container may have been built before the stage that `tree` is of. Raises
-        `MissingSource` and `Conflict`.
+        The container may have been built before the stage that `tree` is of. Raises as `believe`
+        does.
         """
         self.believe(position, tree)
         destination = self._destinations[position].path
         there = await fetch_tree(self._engine, self.id, destination)
-        self._landed.doubt_unlike(position, there)
+        mount = await self._mounted.below(destination)
+        own = [path for path in self._landed[position].items if not mount(path)]
+        self._landed.doubt_unlike(position, own, there)
+
+    async def doubt_stale_modes(self, position: int, older: StageContainer) -> bool:
+        """Doubts directories that the builder left with a mode which the context had before.
+
+        BuildKit's cache takes contexts that differ in such modes only for the same. `older` was
+        built before this was. Whether there are any.
+        """
+        before, stale = older._landed[position].items, {}
+        for path, item in self._landed[position].items.items():
+            old = before.get(path)
+            was = older._stale.get(path, old.entry.mode if old is not None else None)
+            if item.entry.kind == "dir" and was not in (None, item.entry.mode):
+                stat = await self._engine.stat(self.id, path)
+                if stat is not None and (stat.kind, stat.mode) == ("dir", was):
+                    stale[path], self._stale[path] = item, stat.mode
+        self._landed.doubt(position, Delta(stale))
+        return bool(stale)
 
     async def land(
         self,
@@ -117,38 +188,31 @@ class StageContainer:
         It is accounted to the step at `on_behalf_of`, which may have uncovered what it lands.
         `takes` are changed source paths: what comes from them is written unless its bytes are
         known to be there. With `full` everything is written. Returns the source paths that were
-        gone when their turn came. Raises `MissingSource`, `Conflict`, `PermissionError`,
-        `UnsupportedError` for a deletion where there is no shell, and `EngineError`; then the same
-        call again puts things right.
+        gone when their turn came. Raises as `believe` does, `PermissionError` and `EngineError`;
+        then the same call again puts things right. Raises `UnsupportedError` last, when all else
+        has landed, for a change below a mount and for a deletion that cannot be had without a
+        shell; those are given up.
         """
-        await self._destinations.settle(position, self._copies()[position], files.tree)
+        step = self._copies()[position]
+        await self._learn_users()
+        await self._destinations.settle(position, step, files.tree)
         landed = self._landed[position]
-        wanted = self._wanted(position, files.tree)
-        conflict = self._landed.conflict(position, wanted)
-        if conflict is not None and not self._copies()[position].legacy:
-            raise Conflict(conflict)
-        doubtful = frozenset(i.source for i in wanted.items.values() if _covers(takes, i.source))
-        wanted = await anyio.to_thread.run_sync(_with_digests, wanted, landed, doubtful, files)
-        changes = delta(landed, wanted, doubtful, full=full)
-        lost = self._lost(position, wanted, files.tree, takes)
-        changes = replace(changes, deleted=tuple({*changes.deleted, *lost}))
-        changes = self._landed.unhidden(position, changes)
+        wanted, changes, refusal = await self._compared(position, files, takes, full=full)
         self._landed.doubt(position, changes)
-        clearing = await self._clearing(position, landed, wanted, changes.deleted)
-        clearing.directories += await self._unmade(position, landed, wanted)
-        if clearing.trees or clearing.directories:
-            self._present.clear()  # before it: a cancelled deletion is carried out all the same
-        await self._clear(clearing, self.stage.steps[position])
-        missing = await self._missing(wanted.made, wanted.owner)
-        sent = await self._upload(changes, missing, files)
+        clearing = await cleared(position, changes.deleted, wanted, self._landed, self._beneath)
+        self._outdated |= clearing.outdated
+        refusal = await self._clear(position, clearing) or refusal
+        made: Mapping[str, Item] = {}
+        # A later command may have removed what nobody writes to now.
+        if full or changes.written or wanted.made != landed.made:
+            made = await self._standing.to_make(position, wanted, full=full)
+        sent = await self._upload(changes.written, made, files)
         self._landed.settle(position, landed, wanted, changes, sent)
-        self._present.update(wanted.made)
-        done = Landing(
-            written=len(sent) + len(clearing.from_base),
-            deleted=len(clearing.trees) + len(clearing.directories),
-            size=sum(item.entry.size for item in sent.values()),
-        )
-        self._done[on_behalf_of] = self._done.get(on_behalf_of, Landing()).plus(done)
+        self._standing.believe(wanted.made)
+        news = {p: made[p] for p in made if landed.made.get(p) != wanted.made.get(p)}
+        self._account(on_behalf_of, clearing, {**news, **sent})
+        if refusal:
+            raise UnsupportedError(f"{step.text} {refusal}", line=step.line)
         unsent = changes.written.keys() - sent.keys()
         return frozenset(changes.written[path].source for path in unsent)
 
@@ -161,136 +225,122 @@ class StageContainer:
 
     async def run(self, step: Run, output: OutputSink, *, grace: float) -> int:
         """Runs the command as its step says and returns its exit status."""
-        self._present.clear()
+        position = self.stage.steps.index(step)
+        self._standing.forget()
+        self._users_known = False
+        self._ran.add(position)
+        self._outdated.discard(position)
         env = tuple(f"{name}={value}" for name, value in step.env)
         command = Command(step.argv, env, step.user, step.workdir)
         return await self._engine.run(self.id, command, output, grace=grace)
 
     async def make(self, step: MakeDir) -> bool:
-        """Makes the step's directory where it is missing; whether it was."""
-        owner = resolve(step.user, self._passwd, self._group) if step.user else (0, 0)
-        missing = await self._missing(ancestry(step.path), owner)
-        await self._upload(Delta(), missing, NoFiles())
+        """Makes the step's directory where it is missing; whether it was. Raises `Conflict`."""
+        await self._learn_users()
+        uid, gid = self._owner(step.user)
+        made = dict.fromkeys(ancestry(step.path), replace(_MADE, uid=uid, gid=gid))
+        position = self.stage.steps.index(step)
+        missing = await self._standing.to_make(position, Manifest(made=made))
+        await self._upload({}, missing, NoFiles())
         return bool(missing)
+
+    async def _learn_users(self) -> None:
+        """Reads who is known in the container, if that matters and may have changed."""
+        names = [step.chown for step in self._copies().values()]
+        names += [step.user for step in self.stage.steps if isinstance(step, MakeDir)]
+        if not self._users_known and any(needs_files(name) for name in names):
+            self._passwd = await fetch_text(self._engine, self.id, "/etc/passwd")
+            self._group = await fetch_text(self._engine, self.id, "/etc/group")
+        self._users_known = True
 
     def _copies(self) -> dict[int, Copy]:
         return {i: s for i, s in enumerate(self.stage.steps) if isinstance(s, Copy)}
 
+    def _owner(self, user: str) -> tuple[int, int]:
+        return resolve(user, self._passwd, self._group) if user else (0, 0)
+
     def _wanted(self, position: int, tree: Tree) -> Manifest:
         step = self._copies()[position]
-        owner = resolve(step.chown, self._passwd, self._group) if step.chown else None
+        by = resolve_legacy if step.legacy else resolve
+        owner = by(step.chown, self._passwd, self._group) if step.chown else None
         return manifest(step, tree, self._destinations[position], owner)
 
-    def _lost(
-        self, position: int, wanted: Manifest, tree: Tree, takes: frozenset[str]
-    ) -> Iterator[str]:
-        """Where changed paths that are no more can have been written before this session."""
-        step, destination = self._copies()[position], self._destinations[position]
-        for path in takes:
-            if path and tree.get(path) is None:
-                for dest in gone(step, destination, path):
-                    if dest not in wanted.items:
-                        yield dest
+    async def _compared(
+        self, position: int, files: Files, takes: frozenset[str], *, full: bool
+    ) -> tuple[Manifest, Delta, str]:
+        """What the copy writes now, what that changes, and why not all of it can be had."""
+        step, landed = self._copies()[position], self._landed[position]
+        wanted = self._wanted(position, files.tree)
+        conflict = self._landed.conflict(position, wanted)
+        if conflict is not None and not step.legacy:
+            raise Conflict(conflict)
+        doubtful = doubts.doubtful(wanted, takes)
+        wanted = await anyio.to_thread.run_sync(
+            doubts.with_digests, wanted, landed, doubtful, files
+        )
+        news = delta(landed, wanted, doubtful)
+        destination = self._destinations[position]
+        lost = set(doubts.lost(step, destination, wanted, files.tree, takes))
+        vanished = (path for path in takes if path and files.tree.get(path) is None)
+        lost |= await self._standing.passed(step, destination, vanished)
+        news = replace(news, deleted=tuple({*news.deleted, *lost}))
+        mount = await self._mounted.below(destination.path)
+        refused = {mount(path) for path in (*news.written, *news.deleted)} - {""}
+        written = wanted.items if full else news.written
+        changes = Delta(
+            {path: item for path, item in written.items() if not mount(path)},
+            tuple(path for path in news.deleted if not mount(path)),
+        )
+        reason = f"changes what is mounted at {min(refused)}" if refused else ""
+        changes = self._landed.unhidden(position, changes)
+        if not step.legacy:
+            await self._standing.refuse_clashes(position, changes.written)
+        return wanted, changes, reason
 
-    async def _clearing(
-        self, position: int, landed: Manifest, wanted: Manifest, paths: Collection[str]
-    ) -> _Clearing:
-        clearing = _Clearing()
-        cleared: set[str] = set()
-        for path in sorted(paths):
-            if not cleared.isdisjoint(above(path)):
-                continue
-            if self._landed.uncover(position, path):
-                continue
-            if await self._base.stat(path) is not None:
-                clearing.from_base.append(path)
-            elif _may_be_dir(landed.items.get(path)) and (
-                holds_below(wanted, path) or self._landed.others_below(position, path)
-            ):
-                clearing.directories.insert(0, path)
-            else:
-                cleared.add(path)
-                clearing.trees.append(path)
-        return clearing
-
-    async def _unmade(self, position: int, landed: Manifest, wanted: Manifest) -> list[str]:
-        """Directories that were made for what the copy wrote, and that nothing else asks for."""
-        if wanted.made:
-            return []
-        # A command that had made them would have named them; the engine only removes empty ones.
-        commands = [s.command for s in self.stage.steps[:position] if isinstance(s, Run)]
-        return [
-            path
-            for path in reversed(landed.made)
-            if not self._landed.asks_for(position, path)
-            and not any(posixpath.basename(path) in command for command in commands)
-            and await self._base.stat(path) is None
-        ]
-
-    async def _clear(self, clearing: _Clearing, step: Step) -> None:
-        if clearing.trees or clearing.directories:
+    async def _clear(self, position: int, clearing: Clearing) -> str:
+        """Carries a clearing out, and says why not all of it can be had."""
+        trees, directories, refusal = clearing.trees, clearing.directories, ""
+        self._touched.update(trees, directories)
+        self._users_known = self._users_known and not (trees or directories)
+        if trees or directories:
+            self._standing.forget()  # before it: a cancelled deletion is carried out all the same
+            restarts = self.restarts(position)
             try:
-                await self._engine.delete(self.id, clearing.trees, directories=clearing.directories)
+                await self._engine.delete(
+                    self.id, trees, directories=directories, restarts=restarts
+                )
             except NoShellError as error:
-                reason = "deletes files in a container without a shell, which only a build can do"
-                raise UnsupportedError(f"{step.text} {reason}", line=step.line) from error
-        for path in clearing.from_base:
-            fetched = await self._base.fetch(path)
+                refusal = f"deletes what only a build can: {error.message}"
+        if clearing.restored:
+            held = {path.lstrip("/"): each for path, each in clearing.restored.items()}
+            files = await self._beneath.fetch(held)
             try:
-                entry = fetched.tree.get(path.lstrip("/"))
-                if entry is not None:
-                    item = Item(entry, path.lstrip("/"))
-                    await self._upload(Delta({path: item}), {}, fetched)
+                await self._upload({f"/{p}": Item(h.entry, p) for p, h in held.items()}, {}, files)
             finally:
-                fetched.close()
-
-    async def _missing(self, paths: Iterable[str], owner: tuple[int, int]) -> dict[str, Item]:
-        """The directories among `paths` that are not there, as they have to be made."""
-        made = Item(replace(_MADE, uid=owner[0], gid=owner[1]), "")
-        return {
-            path: made
-            for path in paths
-            if path not in self._present and await self._engine.stat(self.id, path) is None
-        }
+                files.close()
+        return refusal
 
     async def _upload(
-        self, changes: Delta, parents: Mapping[str, Item], files: Files
+        self, written: Mapping[str, Item], parents: Mapping[str, Item], files: Files
     ) -> dict[str, Item]:
-        items = {**parents, **changes.written}
+        items = {**parents, **written}
         if not items:
             return {}
+        self._touched.update(items)
+        if any(posixpath.basename(path) in ("passwd", "group") for path in items):
+            self._users_known = False
         sent: dict[str, Item] = {}
 
         def note(one: Sent) -> None:
             sent[one.path] = one.item
 
-        await self._engine.put(self.id, pack(items.items(), files, note))
-        return {path: item for path, item in sent.items() if path in changes.written}
+        await self._engine.put(self.id, pack(items.items(), files, note, attributes=True))
+        return {path: item for path, item in sent.items() if path in written}
 
-
-def _covers(takes: frozenset[str], source: str) -> bool:
-    return bool(takes) and (source in takes or not takes.isdisjoint(above(source)))
-
-
-def _may_be_dir(item: Item | None) -> bool:
-    return item is None or item.entry.kind in ("dir", "other")
-
-
-def _with_digests(
-    wanted: Manifest, landed: Manifest, doubtful: frozenset[str], files: Files
-) -> Manifest:
-    """`wanted` with the digests that tell a file saved unchanged from a changed one."""
-    items = dict(wanted.items)
-    for path, item in wanted.items.items():
-        old = landed.items.get(path)
-        if item.source in doubtful and old is not None and _may_be_equal(old.entry, item.entry):
-            try:
-                digest = digest_of(files, item.source)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # the upload finds it gone, too, and says so
-            items[path] = replace(item, entry=replace(item.entry, digest=digest))
-    return replace(wanted, items=items)
-
-
-def _may_be_equal(old: Entry, new: Entry) -> bool:
-    return bool(old.digest) and not new.digest and old.size == new.size and old.stamp != new.stamp
+    def _account(self, position: int, clearing: Clearing, sent: Mapping[str, Item]) -> None:
+        done = Landing(
+            written=len(sent) + len(clearing.restored),
+            deleted=len(clearing.trees) + len(clearing.directories),
+            size=sum(item.entry.size for item in sent.values()),
+        )
+        self._done[position] = self._done.get(position, Landing()).plus(done)

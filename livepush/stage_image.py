@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from livepush.archive import Files, NoFiles, pack
 from livepush.dockerfile import parse
-from livepush.engine import Engine, ImageConfig
+from livepush.engine import Engine, ImageConfig, Tell
 from livepush.errors import EngineError
 from livepush.manifest import Item
 from livepush.model import Entry, Stage
@@ -34,46 +34,78 @@ class BuildContext:
         return Tree.of((path, item.entry) for path, item in self.items.items())
 
 
-def build_context(text: str, files: Files, dockerfile: str) -> BuildContext:
+def build_context(text: str, files: Files, dockerfile: str, *, legacy: bool) -> BuildContext:
     """The filtered context with the Dockerfile `text` in it.
 
-    Where the context holds that very text at `dockerfile`, nothing is added. Otherwise it gets a
-    name that no `COPY` takes and, as the docker command line does for a Dockerfile outside of the
-    context, the ignore file that is sent names it.
+    Where the context holds that very text at `dockerfile`, nothing is added. Otherwise BuildKit is
+    sent it in that file's place, so that no step sees a file too many, or under a name of its own
+    where there is no such file. For the engine's own builder (`legacy`) it always has that name
+    and, as the docker command line does for a Dockerfile outside of the context, the ignore file
+    that is sent names it: that builder leaves it out of every `COPY` then.
     """
     items = {path: Item(entry, path) for path, entry in files.tree.walk()}
-    if _read(files, dockerfile) == text.encode(errors="surrogateescape"):
+    theirs, ours = _read(files, dockerfile), text.encode(errors="surrogateescape")
+    if theirs is not None and theirs.rstrip(b"\n") == ours.rstrip(b"\n"):
         return BuildContext(items, files, dockerfile)
-    theirs, ours = _read(files, _IGNORE), [DOCKERFILE]
-    if theirs is None:
-        ours.append(_IGNORE)
-    ignore = b"\n".join([theirs or b"", *(name.encode() for name in ours), b""])
-    for name, content in ((DOCKERFILE, text.encode(errors="surrogateescape")), (_IGNORE, ignore)):
-        items[name] = Item(Entry("file", 0o644, size=len(content), content=content), "")
-    return BuildContext(items, files, DOCKERFILE)
+    place = DOCKERFILE if legacy or theirs is None else dockerfile
+    items[place] = _written(ours)
+    if legacy:
+        items[_IGNORE] = _written(_ignoring(_read(files, _IGNORE)))
+    return BuildContext(items, files, place)
 
 
-async def build_stage(
-    engine: Engine,
-    context: BuildContext,
-    stage: Stage,
-    *,
-    build_args: Mapping[str, str],
-    labels: Mapping[str, str],
-    legacy: bool,
-) -> str:
-    """Builds the image of one stage and returns its id. Raises `EngineError`.
+def _ignoring(theirs: bytes | None) -> bytes:
+    added = [DOCKERFILE] if theirs is not None else [DOCKERFILE, _IGNORE]
+    return b"\n".join([theirs or b"", *(name.encode() for name in added), b""])
 
-    `legacy` is whether the builder is the engine's own, as it must be for the application's image.
+
+def _written(content: bytes) -> Item:
+    return Item(Entry("file", 0o644, size=len(content), content=content), "")
+
+
+@dataclass(frozen=True, slots=True)
+class StageImage:
+    """A stage's image, and the tree that it was built from where livepush had it built.
+
+    That tree may hold files that are not in the context.
     """
-    return await engine.build(
-        pack(context.items.items(), context.files, lambda _: None),
-        dockerfile=context.dockerfile,
-        target=target_name(stage),
-        build_args=build_args,
-        labels=labels,
-        legacy=legacy,
-    )
+
+    id: str
+    context: Tree | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageBuilder:
+    """Has the stages of the Dockerfile `text` built; it stands at `dockerfile` in the context.
+
+    `labels` gives those of a stage's image. `legacy` is whether the builder is the engine's own, as
+    it must be for the application's image, or BuildKit.
+    """
+
+    engine: Engine
+    text: str
+    dockerfile: str
+    build_args: Mapping[str, str]
+    labels: Callable[[Stage], Mapping[str, str]]
+    legacy: bool
+
+    async def build(self, stage: Stage, files: Files, tell: Tell | None = None) -> StageImage:
+        """The stage's image, with the context as it is now.
+
+        Raises `BuildFailedError` for a step that failed, and `EngineError`.
+        """
+        text, target = targeted(self.text, stage)
+        context = build_context(text, files, self.dockerfile, legacy=self.legacy)
+        image = await self.engine.build(
+            pack(context.items.items(), context.files, lambda _: None),
+            dockerfile=context.dockerfile,
+            target=target,
+            build_args=self.build_args,
+            labels=self.labels(stage),
+            legacy=self.legacy,
+            tell=tell,
+        )
+        return StageImage(image, context.tree)
 
 
 async def base_image(
@@ -86,8 +118,7 @@ async def base_image(
     known = await engine.image(name)
     if known is not None:
         return known
-    content = f"FROM {name}\n".encode()
-    only = {DOCKERFILE: Item(Entry("file", 0o644, size=len(content), content=content), "")}
+    only = {DOCKERFILE: _written(f"FROM {name}\n".encode())}
     try:
         built = await engine.build(
             pack(only.items(), NoFiles(), lambda _: None),
@@ -100,25 +131,25 @@ async def base_image(
     return await engine.image(built)
 
 
-def target_name(stage: Stage) -> str:
-    """What a build can call the stage by; engines take names only, no numbers."""
-    return stage.name or f"livepush-stage-{stage.index}"
+def targeted(text: str, stage: Stage) -> tuple[str, str]:
+    """The Dockerfile `text`, and what a build of it calls `stage`: engines know no numbers.
 
-
-def with_stage_names(text: str) -> str:
-    """The Dockerfile with a name for every stage; names lose no cache."""
+    A stage without a name is given one, which loses no cache, unless it is the last one.
+    """
+    if stage.name:
+        return text, stage.name
     source = parse(text)
+    every = [each for each in source.instructions if each.keyword == "FROM"]
+    if stage.index == len(every) - 1:
+        return text, ""
+    instruction, name = every[stage.index], f"livepush-stage-{stage.index}"
+    flags = "".join(f"--{flag.name}={flag.value} " for flag in instruction.flags)
     lines = list(source.lines)
-    stages = [each for each in source.instructions if each.keyword == "FROM"]
-    for index, instruction in enumerate(stages):
-        if len(instruction.operands.split()) == 1:
-            flags = "".join(f"--{flag.name}={flag.value} " for flag in instruction.flags)
-            named = f"FROM {flags}{instruction.operands} AS livepush-stage-{index}"
-            lines[instruction.line - 1 : instruction.end_line] = [
-                named,
-                *[""] * (instruction.end_line - instruction.line),
-            ]
-    return "\n".join(lines) + "\n"
+    lines[instruction.line - 1 : instruction.end_line] = [
+        f"FROM {flags}{instruction.operands} AS {name}",
+        *[""] * (instruction.end_line - instruction.line),
+    ]
+    return "\n".join(lines) + "\n", name
 
 
 def _read(files: Files, path: str) -> bytes | None:

@@ -3,8 +3,8 @@
 Reading comes first and finds every fault of syntax; `value` then needs the variables and finds the
 faults that depend on them (`${V:?…}`). Both follow BuildKit's word lexer: single quotes keep all,
 double quotes keep all but `$` and an escaped `"`, `$` or escape character; elsewhere the escape
-character protects any next one. Names are letters, digits and `_`; digits or one of `@*#?-$!` make
-a shell parameter, which is never set.
+character protects any next one. In the body of a heredoc quotes are letters like any other. Names
+are letters, digits and `_`; digits or one of `@*#?-$!` make a shell parameter, which is never set.
 """
 
 from __future__ import annotations
@@ -55,12 +55,13 @@ class Variable:
 Piece = Text | Quoted | Variable
 
 
-def read(text: str, escape: str) -> tuple[Piece, ...]:
+def read(text: str, escape: str, *, quotes: bool = True) -> tuple[Piece, ...]:
     """The pieces of `text`; their `raw` joined is `text` again.
 
-    Raises InvalidArgumentError for an open quote, an open `${` and an unknown modifier.
+    Without `quotes` there are none. Raises InvalidArgumentError for an open quote, an open `${`
+    and an unknown modifier.
     """
-    return _Reader(text, escape).until("")
+    return _Reader(text, escape, quotes).until("")
 
 
 def unquoted(pieces: tuple[Piece, ...]) -> str:
@@ -81,9 +82,10 @@ def value(pieces: tuple[Piece, ...], env: Mapping[str, str]) -> str:
 class _Reader:
     """A position in a text that moves forward only."""
 
-    def __init__(self, text: str, escape: str) -> None:
+    def __init__(self, text: str, escape: str, quotes: bool) -> None:
         self._text = text
         self._escape = escape
+        self._quotes = quotes
         self._at = 0
 
     def until(self, stop: str, *, keep_escapes: bool = False) -> tuple[Piece, ...]:
@@ -94,9 +96,9 @@ class _Reader:
             character = self._next()
             if character == stop:
                 return tuple(pieces)
-            if character == "'":
+            if character == "'" and self._quotes:
                 pieces.append(self._single_quoted(start))
-            elif character == '"':
+            elif character == '"' and self._quotes:
                 pieces.append(self._double_quoted(start, keep_escapes))
             elif character == "$":
                 pieces.append(self._dollar(start))

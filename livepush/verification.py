@@ -2,112 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import aclosing, closing
+from dataclasses import replace
 
 import anyio
+import anyio.to_thread
 
-from livepush.archive import fetch, pack
-from livepush.difference import Comparison, StepOf, compare
-from livepush.engine import LABEL, Engine, OutputSink
-from livepush.errors import ContainerNotRunningError
-from livepush.live import Dockerfile
-from livepush.manifest import Conflict, Destination, Manifest, MissingSource, manifest
-from livepush.model import Copy, Stage, Step
-from livepush.opening import remove_labelled
+from livepush.additions import as_theirs, without_dockers_line
+from livepush.archive import Fetched, fetch, pack
+from livepush.authorship import Author, author_of
+from livepush.context import Context
+from livepush.difference import Comparison, compare
+from livepush.engine import ContainerInfo, Engine, Tell
+from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.layers import read_layers
+from livepush.opening import Request, images_of, remove_labelled
 from livepush.snapshot import Snapshot
-from livepush.stage_image import DOCKERFILE, build_context
+from livepush.stage_image import build_context, targeted
 from livepush.tree import Tree
 
 
 async def verify(
-    engine: Engine,
-    dockerfile: Dockerfile,
-    files: Snapshot,
-    *,
-    container: str,
-    build_args: Mapping[str, str],
-    target: str,
-    cached: bool,
-    session: str,
-    output: OutputSink,
+    engine: Engine, request: Request, context: Context, *, cached: bool, tell: Tell
 ) -> Comparison:
-    """Compares `container` with a fresh build of the live Dockerfile in the context `files`.
+    """Compares the container, which need not run, with a fresh build in `context`.
 
     Without `cached` no step is taken from the builder's cache. The builder is the one that built
-    the container's image. What is made on the engine carries the label `session` and is removed
-    in the end. Raises `ContainerNotRunningError` for a container that is not there, and
-    `EngineError`, also for a build that fails.
+    the container's image, and gets the context as its client sends it. What is made on the engine
+    is removed in the end. Raises `ContainerNotRunningError` for a container that is not there,
+    `BuildFailedError`, `EngineError`, and `InvalidArgumentError` for a target that is no stage and
+    a context that cannot be read.
     """
-    info = await engine.container(container)
+    info = await engine.container(request.container)
     if info is None:
         raise ContainerNotRunningError(
-            f"there is no container {container!r} on this engine",
+            f"there is no container {request.container!r} on this engine",
             hint="See `docker ps --all` for the names of those that are.",
         )
     image = await engine.image(info.image)
-    labels = {f"{LABEL}.session": session, f"{LABEL}.container": info.id}
-    context = build_context(dockerfile.generate_live_dockerfile(), files, files.context.dockerfile)
+    if image is None:
+        raise EngineError(
+            f"The image of the container {info.name} is gone: nothing tells any more what of its "
+            "files was built."
+        )
+    request = replace(request, legacy=image.legacy, platform=image.platform)
+    files = await anyio.to_thread.run_sync(_read, context, image.legacy)
+    proof = _Proof(engine, request, files, info)
     try:
-        fresh = await engine.build(
+        return await proof.compared(cached=cached, tell=tell)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await remove_labelled(engine, request.session)
+
+
+def _read(context: Context, legacy: bool) -> Snapshot:
+    context = Context.open(context.root, dockerfile=context.dockerfile, legacy=legacy)
+    return Snapshot(context, context.scan())
+
+
+class _Proof:
+    """One comparison; what it makes on the engine carries the request's labels."""
+
+    def __init__(
+        self, engine: Engine, request: Request, files: Snapshot, info: ContainerInfo
+    ) -> None:
+        self._engine = engine
+        self._request = request
+        self._files = files
+        self._info = info
+
+    async def compared(self, *, cached: bool, tell: Tell) -> Comparison:
+        fresh, wanted = await self._built(cached=cached, tell=tell)
+        began = await self._tree_of(self._info.image)
+        mounts = {mount.strip("/") for mount in self._info.mounts}
+        with closing(await self._fetched(self._info.id)) as container:
+            here = await anyio.to_thread.run_sync(
+                without_dockers_line, container, wanted, self._files
+            )
+        found = compare(here, wanted, began, but=mounts)
+        author = await self._author(fresh, found) if found.differences else None
+        return found if author is None else found.attributed(author)
+
+    async def _built(self, *, cached: bool, tell: Tell) -> tuple[str, Tree]:
+        """The image of a fresh build, and its files."""
+        request = self._request
+        graph = request.dockerfile.graph(build_args=request.build_args, target=request.target)
+        text, target = targeted(request.dockerfile.generate_live_dockerfile(), graph.target)
+        context = build_context(
+            text, self._files, self._files.context.dockerfile, legacy=request.legacy
+        )
+        image = await self._engine.build(
             pack(context.items.items(), context.files, lambda _: None),
             dockerfile=context.dockerfile,
             target=target,
-            build_args=build_args,
-            labels=labels,
-            legacy=image.legacy if image is not None else None,
+            build_args=request.build_args,
+            labels=request.labels(),
+            legacy=request.legacy,
             cached=cached,
-            output=output,
+            tell=tell,
         )
-        wanted = await _files_of_image(engine, fresh, labels)
-        began = await _files_of_image(engine, info.image, labels)
-        here = await _files(engine, info.id)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await remove_labelled(engine, session)
-    graph = dockerfile.graph(build_args=build_args, target=target)
-    left_out = {mount.strip("/") for mount in info.mounts}
-    if context.dockerfile == DOCKERFILE:
-        # What was sent beside the context, or instead of its own.
-        left_out |= {p for p, _ in wanted.walk() if p.endswith((DOCKERFILE, "/.dockerignore"))}
-    return compare(
-        here, wanted, began, but=left_out, step_of=steps_of(graph.target, files.tree, wanted)
-    )
+        tree = await self._tree_of(image)
+        return image, await anyio.to_thread.run_sync(as_theirs, tree, context, self._files)
 
+    async def _author(self, image: str, found: Comparison) -> Author | None:
+        request = self._request
+        graph = request.dockerfile.graph(
+            build_args=request.build_args,
+            images=await images_of(self._engine, request, lambda _: None),
+            target=request.target,
+            legacy=request.legacy,
+            platform=request.platform,
+        )
+        paths = {difference.path.lstrip("/") for difference in found.differences}
+        async with aclosing(self._engine.save(image)) as saved:
+            layers = await read_layers(saved, paths.__contains__)
+        return None if layers is None else author_of(layers, graph.target.steps)
 
-def steps_of(stage: Stage, context: Tree, built: Tree) -> StepOf:
-    """Which copy of `stage` writes a path last, as far as the context and the build tell."""
-    written = [(step, _manifest(step, context, built)) for step in stage.steps]
+    async def _tree_of(self, image: str) -> Tree:
+        container = await self._engine.create(image, labels=self._request.labels(), start=False)
+        with closing(await self._fetched(container)) as fetched:
+            return fetched.tree
 
-    def step_of(path: str) -> Step | None:
-        for step, wanted in reversed(written):
-            from_elsewhere = isinstance(step, Copy) and step.origin is not None
-            if path in wanted.items or (from_elsewhere and _is_below(path, step)):
-                return step
-        return None
-
-    return step_of
-
-
-def _manifest(step: Step, context: Tree, built: Tree) -> Manifest:
-    if not isinstance(step, Copy) or step.origin is not None:
-        return Manifest()
-    there = built.get(step.dest.strip("/"))
-    is_dir = step.dest_is_dir or (there is not None and there.kind == "dir")
-    try:
-        return manifest(step, context, Destination(step.dest, is_dir), None)
-    except (MissingSource, Conflict):
-        return Manifest()
-
-
-def _is_below(path: str, step: Step) -> bool:
-    return isinstance(step, Copy) and f"{path}/".startswith(f"{step.dest.rstrip('/')}/")
-
-
-async def _files_of_image(engine: Engine, image: str, labels: Mapping[str, str]) -> Tree:
-    return await _files(engine, await engine.create(image, labels=labels, start=False))
-
-
-async def _files(engine: Engine, container: str) -> Tree:
-    fetched = await fetch(engine.export(container), prefix="")
-    fetched.close()
-    return fetched.tree
+    async def _fetched(self, container: str) -> Fetched:
+        async with aclosing(self._engine.export(container)) as exported:
+            return await fetch(exported, prefix="")

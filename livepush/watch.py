@@ -10,7 +10,8 @@ reports what it finds under either name. So here
   directory is hinted at once more: what came before the registration is on disk by then, what
   comes after is reported. The old registration ends only when the new one has begun;
 - a directory is registered before those in it, so that none can be swapped unseen in between;
-- after any doubt, and on a slow clock, the hint is `""`: anything may have changed.
+- after any doubt, and on a slow clock, the hint is `""`: anything may have changed;
+- what the system refuses to watch is polled: the clock is fast then, and nothing else tells.
 
 Whoever looks at the disk where the hints say will miss nothing, whatever was lost here.
 """
@@ -19,26 +20,22 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
-import watchfiles
 
+from livepush.burst import Burst
 from livepush.errors import InvalidArgumentError, LivepushError
-from livepush.folders import VANISHED, Folders, is_directory
+from livepush.folders import VANISHED, Folders
+from livepush.registration import LINGER, Registration
 
 Hints = frozenset[str]
 EVERYTHING: Hints = frozenset({""})
 
-_STEP = 5  # ms; how often watchfiles looks for news, and how long it waits for more of them
-_DEBOUNCE = 50  # ms; how long it collects at most while they do not cease
-_LINGER = 0.1  # s; for how long a replaced registration still delivers; more than _DEBOUNCE
-_STALL = 1.0  # s; after such a pause the kernel's queue may have overflowed
-_BURST = 1000  # so it may with that many changes in a row
-_CALM = 0.25  # s; when no change for so long ends the row
+_AGAIN = 1.0  # s; between a hint and the same once more
 _PAUSE = 0.02  # s; between two registrations at least
 _ATTEMPTS = 10  # to register a tree that is being taken down
 
@@ -57,10 +54,12 @@ class Watcher:
     dealt with a change of one of the `extra`, or with everything.
 
     Everything is hinted at `interval` seconds after the consumer has last dealt with that; with
-    `polling`, after `poll_interval` seconds and for no other reason; and after these, too, while
-    the name of a directory is not UTF-8: watchfiles dies of the look that somebody takes at it.
+    `polling`, after `poll_interval` seconds, or after as long as the consumer needed, and for no
+    other reason; and so it is, too, while the name of a directory is not UTF-8: watchfiles dies of
+    the look that somebody takes at it.
 
-    Entering and iterating raise `LivepushError` where the operating system refuses to watch.
+    Where the operating system refuses to watch, also later on, it goes on by polling; `warn` is
+    told once, with the way out. Entering raises `InvalidArgumentError` where there is no `root`.
     Leaving leaves no thread, even when it is cancelled.
     """
 
@@ -73,12 +72,15 @@ class Watcher:
         polling: bool = False,
         interval: float = 30.0,
         poll_interval: float = 0.5,
+        warn: Callable[[LivepushError], None] = lambda _: None,
     ) -> None:
         self._folders = Folders(root, extra, skips)
         self._polling = polling
         self._interval = interval
         self._poll_interval = poll_interval
+        self._warn = warn
         self._due: float | None = None
+        self._handed = math.inf
         self._reconsider = False
         self._hints: set[str] = set()
         self._news = asyncio.Event()
@@ -87,9 +89,11 @@ class Watcher:
         self._registered: frozenset[str] = frozenset()
         self._identity: tuple[int, int] | None = None
         self._dead = False
-        self._registrations: list[_Registration] = []
-        self._lately = 0
-        self._calm: asyncio.TimerHandle | None = None
+        self._registrations: list[Registration] = []
+        self._burst = Burst(self._doubt)
+        self._once_more: set[str] = set()
+        self._once_more_later: set[str] = set()
+        self._timer: asyncio.TimerHandle | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Watcher:
@@ -98,12 +102,14 @@ class Watcher:
         if self._folders.identity() is None:
             raise InvalidArgumentError(f"there is no directory {self._folders.root} to watch")
         try:
-            for attempt in range(_ATTEMPTS, -1, -1):
-                if (error := await self._renew()) is None:
-                    break
-                if not attempt:
-                    raise _refused(self._folders.root, error)
-        except BaseException:
+            error = await self._renew()
+            for _ in range(_ATTEMPTS):
+                if isinstance(error, VANISHED):
+                    error = await self._renew()
+            if error is not None:
+                await self._poll_instead(error)
+                return self
+        except BaseException:  # a cancel as well: no thread may stay
             await self.aclose()
             raise
         self._hints.clear()
@@ -119,13 +125,27 @@ class Watcher:
         """Stop watching; whoever iterates comes to the end."""
         self._folders.closed = True
         self._news.set()
-        if self._calm is not None:
-            self._calm.cancel()
+        self._burst.close()
+        if self._timer is not None:
+            self._timer.cancel()
         with anyio.CancelScope(shield=True):
             if self._keeper is not None:
                 self._keeper.cancel()
                 await asyncio.gather(self._keeper, return_exceptions=True)
             await self._release()
+
+    def again(self, hints: Hints) -> None:
+        """Hints at the same once more, in a second or two, also when nothing else happens.
+
+        Some writes are told to nobody: those through a memory map, and those that were lost.
+        """
+        if self._polling or not hints:
+            return  # the clock does so by itself
+        if self._timer is not None:
+            self._once_more_later |= hints
+        else:
+            self._once_more = set(hints)
+            self._timer = asyncio.get_running_loop().call_later(_AGAIN, self._repeat)
 
     def __aiter__(self) -> Watcher:
         return self
@@ -135,8 +155,10 @@ class Watcher:
         if self._reconsider:
             self._wanted.set()
         if self._due is None:
-            often = self._polling or self._folders.blind
-            self._due = now + (self._poll_interval if often else self._interval)
+            # Half of the time may go into looking at everything, but not more.
+            often = max(self._poll_interval, now - self._handed)
+            blind = self._polling or self._folders.blind
+            self._due = now + (often if blind else self._interval)
         with anyio.move_on_after(max(0.0, self._due - now)):
             await self._news.wait()
         if self._folders.closed:
@@ -151,6 +173,7 @@ class Watcher:
         if not everything:
             return hints
         self._due = None
+        self._handed = time.monotonic()
         return EVERYTHING
 
     async def _keep(self) -> None:
@@ -162,13 +185,19 @@ class Watcher:
                 await self._wanted.wait()
                 continue
             if self._folders.identity() is not None:
-                await self._renew()
+                error = await self._renew()
+                if error is not None and not isinstance(error, VANISHED):
+                    await self._poll_instead(error)
+                    return
             await anyio.sleep(min(_PAUSE + time.monotonic() - began, 1.0))
 
     async def _differs(self) -> bool:
         """Whether a directory is not registered: its creation need not have been reported."""
         blind = self._folders.blind
-        directories = await anyio.to_thread.run_sync(self._folders.walk)
+        try:
+            directories = await anyio.to_thread.run_sync(self._folders.walk)
+        except OSError:
+            return True  # whoever registers will meet it again
         if self._folders.blind and not blind:
             self._doubt()  # the consumer comes back to a faster clock
         # While the clock is all there is, it would die again of the very look it causes.
@@ -179,27 +208,29 @@ class Watcher:
     async def _renew(self) -> Exception | None:
         """Register every directory that there is, then hint at those that are new.
 
-        Returns what was wrong when a directory went in the meantime: it is to be done again.
+        Returns what was wrong: when a directory went in the meantime it is to be done again, and
+        for everything else nothing is registered any more.
         """
         new, self._new = self._new, set()
         identity = self._folders.identity()
         if self._dead or identity != self._identity:
             new.add(self._folders.root)
-        directories = await anyio.to_thread.run_sync(self._folders.walk)
+        try:
+            directories = await anyio.to_thread.run_sync(self._folders.walk)
+        except OSError as unlisted:
+            return unlisted
         error = await self._register(directories)
         if error is not None and not isinstance(error, VANISHED) and self._registrations:
             # The limit may have room for one registration, but not for two.
             await self._release()
             self._registered = frozenset()
             error = await self._register(directories)
-        if isinstance(error, VANISHED):
+        if error is None:
+            self._hint(new | (directories - self._registered))
+            self._registered, self._identity = directories, identity
+        else:
             self._new |= new
-            return error
-        if error is not None:
-            raise _refused(self._folders.root, error) from error
-        self._hint(new | (directories - self._registered))
-        self._registered, self._identity = directories, identity
-        return None
+        return error
 
     async def _register(self, directories: frozenset[str]) -> Exception | None:
         """Replace the registration by one of `directories`; what is wrong if that cannot be."""
@@ -207,7 +238,7 @@ class Watcher:
             await self._registrations[0].join()
             del self._registrations[0]
         self._dead = False
-        fresh = _Registration(directories, self._receive, self._doubt, self._lose)
+        fresh = Registration(directories, self._receive, self._doubt, self._lose)
         self._registrations.append(fresh)
         await fresh.settled.wait()
         if fresh.error is not None:
@@ -215,8 +246,15 @@ class Watcher:
             await fresh.join()
             return fresh.error
         for replaced in self._registrations[:-1]:
-            replaced.end(after=_LINGER)
+            replaced.end(after=LINGER)
         return None
+
+    async def _poll_instead(self, error: Exception) -> None:
+        """From now on the clock alone hints, at everything: the system refuses to watch."""
+        await self._release()
+        self._polling = True
+        self._doubt()
+        self._warn(_refusal(self._folders.root, error))
 
     async def _release(self) -> None:
         for registration in self._registrations:
@@ -234,20 +272,20 @@ class Watcher:
         if new:
             self._new |= new
             self._wanted.set()
-        self._lately += len(paths)
-        if self._calm is not None:
-            self._calm.cancel()
-        self._calm = asyncio.get_running_loop().call_later(_CALM, self._calm_down)
+        self._burst.add(len(paths))
 
     def _lose(self) -> None:
         """A registration died, and what it had to say is lost."""
         self._dead = True
         self._wanted.set()
 
-    def _calm_down(self) -> None:
-        if self._lately >= _BURST:
-            self._doubt()
-        self._lately = 0
+    def _repeat(self) -> None:
+        """It is time for what is to be hinted at once more."""
+        self._hints |= self._once_more
+        self._news.set()
+        self._timer = None
+        later, self._once_more_later = self._once_more_later, set()
+        self.again(frozenset(later))
 
     def _doubt(self) -> None:
         self._hint([self._folders.root])
@@ -258,93 +296,19 @@ class Watcher:
             self._news.set()
 
 
-class _Registration:
-    """One run of watchfiles over fixed directories, in a thread of its own.
-
-    `settled` once they are registered, or `error` tells why they cannot be. `receive` gets the
-    changed paths and which are directories, `doubt` and `died` say that some may be missing.
-    """
-
-    def __init__(
-        self,
-        directories: frozenset[str],
-        receive: Callable[[Collection[str], Collection[str]], None],
-        doubt: Callable[[], None],
-        died: Callable[[], None],
-    ) -> None:
-        self.settled = asyncio.Event()
-        self.error: Exception | None = None
-        self._ended = asyncio.Event()
-        self._directories = directories
-        self._receive = receive
-        self._doubt = doubt
-        self._died = died
-        self._asked = 0.0
-        self._end_at = math.inf
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._run, name="livepush-watch", daemon=True)
-        self._thread.start()
-
-    def end(self, *, after: float = 0.0) -> None:
-        """Stop, in `after` seconds; what was reported in the last moments is lost."""
-        self._end_at = time.monotonic() + after
-
-    async def join(self) -> None:
-        """Wait until it has ended; it leaves nothing behind then."""
-        await self._ended.wait()
-        self._thread.join()
-
-    def is_set(self) -> bool:
-        """Whether to stop. watchfiles asks at every step, but first when all is registered."""
-        now = time.monotonic()
-        if not self._asked:
-            self._tell(self.settled.set)
-        elif now - self._asked > _STALL:
-            self._tell(self._doubt)
-        self._asked = now
-        return now >= self._end_at
-
-    def _run(self) -> None:
-        try:
-            for changes in watchfiles.watch(
-                *sorted(self._directories),  # parents first
-                watch_filter=None,
-                debounce=_DEBOUNCE,
-                step=_STEP,
-                stop_event=self,
-                rust_timeout=0,
-                force_polling=False,
-                recursive=False,
-                ignore_permission_denied=False,
-            ):
-                paths = {path for _, path in changes}
-                self._tell(self._receive, paths, set(filter(is_directory, paths)))
-        except (OSError, RuntimeError) as error:
-            self._tell(self._fail, error)
-        finally:
-            self._tell(self._ended.set)
-
-    def _tell(self, what: Callable[..., None], *about: object) -> None:
-        self._loop.call_soon_threadsafe(what, *about)
-
-    def _fail(self, error: Exception) -> None:
-        # A name that watchfiles cannot read may kill it before it has asked for the first time.
-        if self.settled.is_set() or "Unable to decode" in str(error):
-            self._died()
-        else:
-            self.error = error
-        self.settled.set()
-
-
-def _refused(root: str, error: Exception) -> LivepushError:
+def _refusal(root: str, error: Exception) -> LivepushError:
     """What the operating system's refusal means to a person."""
-    if "MaxFilesWatch" in str(error):
+    reason = str(error)
+    if "MaxFilesWatch" in reason:
         return LivepushError(
-            f"{root} has more directories than the system lets a user watch",
-            hint="Raise fs.inotify.max_user_watches with sysctl, ignore what no build needs in "
-            ".dockerignore, or use --trigger polling.",
+            f"{root} has more directories than the system lets a user watch; "
+            "livepush looks at every file instead, twice a second at most",
+            hint="Raise fs.inotify.max_user_watches with sysctl, or ignore what no build needs in "
+            ".dockerignore, and start again.",
         )
     return LivepushError(
-        f"{root} cannot be watched: {error}",
-        hint="Raise fs.inotify.max_user_instances with sysctl, or use --trigger polling.",
+        f"{root} cannot be watched: {reason}; "
+        "livepush looks at every file instead, twice a second at most",
+        hint="Where too many programs watch, raise fs.inotify.max_user_instances with sysctl, and "
+        "start again.",
     )

@@ -73,7 +73,21 @@ def expand(word: str, env: Mapping[str, str], escape: str) -> str:
 
     Raises InvalidArgumentError for broken quotes or substitutions and for `${V:?message}`.
     """
-    return substitution.value(substitution.read(word, escape), env)
+    return substitution.value(substitution.read(_scanned(word), escape), env)
+
+
+def expand_body(text: str, env: Mapping[str, str]) -> str:
+    """The body of a heredoc with `$` substitutions made and escapes removed; quotes stay.
+
+    The escape character here is a backslash, whatever the Dockerfile's is. Raises
+    InvalidArgumentError for broken substitutions and for `${V:?message}`.
+    """
+    return substitution.value(substitution.read(_scanned(text), "\\", quotes=False), env)
+
+
+def _scanned(text: str) -> str:
+    """`text` as Go's scanner hands it on: bytes that are not UTF-8 are lost, and so is a BOM."""
+    return _SURROGATES.sub("\ufffd", text).removeprefix("\ufeff")
 
 
 def json_form(text: str) -> tuple[str, ...] | None:

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import re
 import tarfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiodocker
+import hypothesis
 import pytest
 from aiodocker.types import JSONValue
 
 from livepush.docker import DockerEngine
-from livepush.engine import LABEL, Engine, ImageConfig
+from livepush.engine import LABEL, BuildOutput, BuildStep, BuildStepDone, Engine, ImageConfig, Tell
+from livepush.errors import BuildFailedError
 from livepush.testing import FakeEngine, FakeImage, Files
 
 BUSYBOX = "livepush-base/busybox:12"
 DEBIAN = "livepush-base/debian:12"
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("livepush", deadline=None)
+hypothesis.settings.load_profile("livepush")
+
 Start = Callable[..., Awaitable[str]]
+HOSTS = [
+    pytest.param(host, marks=pytest.mark.engine, id=name)
+    for name, host in (("real", ""), ("newer", os.environ.get("LIVEPUSH_NEWER_ENGINE") or None))
+    if host is not None
+]
+"""The real engines: this machine's, and a newer one where there is one."""
 _PATH = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",)
 
 
@@ -28,16 +42,22 @@ def labels() -> dict[str, str]:
     return {f"{LABEL}.session": f"test-{uuid.uuid4().hex[:12]}"}
 
 
-@pytest.fixture
-async def docker_engine(labels: dict[str, str]) -> AsyncIterator[DockerEngine]:
-    """The real engine of this machine; what the test made there is removed in the end."""
-    engine = DockerEngine.connect()
+@pytest.fixture(params=HOSTS)
+def host(request: pytest.FixtureRequest) -> str:
+    """Where a real engine is; the one of this machine, where the environment says, has none."""
+    return str(request.param)
+
+
+@contextlib.asynccontextmanager
+async def real_engine(host: str, labels: dict[str, str]) -> AsyncIterator[DockerEngine]:
+    """The engine at `host`; what the test made there is removed in the end."""
+    engine = DockerEngine.connect(host=host)
     async with contextlib.aclosing(engine):
         if await engine.image(BUSYBOX) is None:
             pytest.fail(f"The engine has no {BUSYBOX}: run scripts/base-images.")
         yield engine
     # By a connection of its own, because the test may have closed the other.
-    async with contextlib.aclosing(DockerEngine.connect()) as engine:
+    async with contextlib.aclosing(DockerEngine.connect(host=host)) as engine:
         for owned in await engine.owned():
             if set(labels.items()) <= set(owned.labels):
                 remove = engine.remove if owned.kind == "container" else engine.remove_image
@@ -45,24 +65,30 @@ async def docker_engine(labels: dict[str, str]) -> AsyncIterator[DockerEngine]:
 
 
 @pytest.fixture
+async def docker_engine(host: str, labels: dict[str, str]) -> AsyncIterator[DockerEngine]:
+    """A real engine."""
+    async with real_engine(host, labels) as engine:
+        yield engine
+
+
+@pytest.fixture
 def fake_engine() -> FakeEngine:
     """An engine in memory whose image is like `BUSYBOX` and whose builder copies the context."""
-
-    def build(context: bytes, dockerfile: str, target: str) -> FakeImage:
-        files = Files()
-        files.extract(context)
-        return FakeImage(files, ImageConfig("", env=_PATH))
-
-    engine = FakeEngine(builder=build)
+    engine = FakeEngine(builder=_build)
     engine.add_image(FakeImage(_busybox(), ImageConfig("", env=_PATH)), tag=BUSYBOX)
     return engine
 
 
-@pytest.fixture(params=["fake", pytest.param("docker", marks=pytest.mark.engine)])
-def engine(request: pytest.FixtureRequest) -> Engine:
+@pytest.fixture(params=["fake", *HOSTS])
+async def engine(
+    request: pytest.FixtureRequest, fake_engine: FakeEngine, labels: dict[str, str]
+) -> AsyncIterator[Engine]:
     """Every engine that keeps the contract."""
-    engine: Engine = request.getfixturevalue(f"{request.param}_engine")
-    return engine
+    if request.param == "fake":
+        yield fake_engine
+        return
+    async with real_engine(request.param, labels) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -78,9 +104,9 @@ async def stopped(engine: Engine, labels: dict[str, str]) -> str:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[aiodocker.Docker]:
+async def client(host: str) -> AsyncIterator[aiodocker.Docker]:
     """A client as an embedder has it."""
-    async with aiodocker.Docker() as docker:
+    async with aiodocker.Docker(host or None) as docker:
         yield docker
 
 
@@ -106,6 +132,23 @@ async def real_container(
 ) -> str:
     """A container of livepush's own, once with busybox and once with dash and coreutils."""
     return await docker_engine.create(request.param, labels=labels, start=True)
+
+
+def _build(context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:
+    """Copies the context; of commands it knows `echo` and `exit`."""
+    files = Files()
+    files.extract(context)
+    text = (files.read(f"/{dockerfile}") or b"").decode()
+    for number, step in enumerate(text.splitlines(), start=1):
+        tell(BuildStep(number, step))
+        if said := re.search("echo ([a-z]+)", step):
+            tell(BuildOutput(number, f"{said[1]}\n".encode(), is_stderr=False))
+        code = int(found[1]) if (found := re.search("exit ([0-9]+)", step)) else 0
+        tell(BuildStepDone(number, code))
+        if code:
+            message = f"{said[1] if said else ''}\nThe build failed: exit code: {code}"
+            raise BuildFailedError(message, step=step, return_code=code)
+    return FakeImage(files, ImageConfig("", env=_PATH))
 
 
 def _busybox() -> Files:

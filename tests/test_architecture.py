@@ -24,24 +24,36 @@ FLOORS = tuple(
     floor.split()
     for floor in (
         # The nouns, and what everybody may say.
-        "errors model events engine citation legible owner shield folders",
+        "errors model events engine citation legible owner shield folders lines lull burst",
         # One idea each.
-        "tree pattern substitution bus droppings endpoint replies shell watch",
-        "words ignore manifest sources execution testing.files",
-        "difference flags plan archive landed scan engineapi testing.commands",
-        """lexer grammar leads ledger narration rescan archived origin image_files docker
-        testing.engine""",
-        "dockerfile render context destinations testing",
+        """tree pattern substitution bus droppings endpoint replies shell trace leftovers cause
+        registration tarstream mounts realpath""",
+        """words ignore builders execution watch saved mounted replacement testing.files""",
+        "selection heredoc",
+        "sources",
+        "manifest",
+        """difference flags plan archive landed scan engineapi building testing.commands
+        testing.images""",
+        """lexer grammar leads ledger narration rescan archived origin image_files layers doubts
+        docker renewal testing.engine""",
+        "dockerfile render context destinations beneath testing",
         # Text to directives, instructions to stages: a file each.
-        "directives.directive stages.path stages.reference snapshot stage_container stage_image",
+        """directives.directive stages.path stages.proxy stages.reference snapshot clearing standing
+        stage_image""",
         """directives.dev_cmd_live directives.dev_copy directives.dev_env directives.dev_run
-        directives.reading stages.arg stages.copy stages.env stages.run stages.shell stages.user
-        stages.workdir""",
-        "directives stages.add",
+        directives.reading stages.arg stages.copy stages.env stages.from_ stages.onbuild
+        stages.run stages.shell stages.user stages.workdir""",
+        "directives stages.add stage_container",
         "stages",
+        # What repeating a command does, read off its script.
+        "repetition.tokens repetition.regex",
+        "repetition.arguments repetition.script repetition.sed",
+        "repetition.effects repetition.unwrapping",
+        "repetition.accounts repetition.edits repetition.fetching repetition.files",
+        "repetition",
         # A session, from what a Dockerfile means to following a context.
-        "live executor",
-        "push opening",
+        "live executor unsettled rearguing additions authorship",
+        "push opening testing.builder",
         "follow",
         "session verification",
         "livepush",
@@ -65,27 +77,33 @@ DOORS = {
     "dockerfile_parse": {"dockerfile"},
     "pathspec": {"ignore"},
     "rich": {"render"},
-    "watchfiles": {"watch"},
+    "watchfiles": {"registration"},
 }
 
 # What only thinks: it waits for nothing and opens nothing, so it can be tested by values alone.
 THINKING = frozenset(
     {"errors", "model", "citation", "legible", "owner", "tree", "pattern", "substitution"}
     | {
+        "trace",
+        "builders",
         "difference",
         "droppings",
         "leads",
         "words",
         "ignore",
         "manifest",
+        "selection",
         "sources",
         "plan",
         "flags",
+        "heredoc",
         "ledger",
         "landed",
+        "lull",
+        "lines",
     }
     | {"narration", "lexer", "grammar", "dockerfile", "live"}
-    | {module for module in FLOOR if module.split(".")[0] in ("directives", "stages")}
+    | {module for module in FLOOR if module.split(".")[0] in ("directives", "stages", "repetition")}
 )
 OUTSIDE = frozenset(
     {"anyio", "asyncio", "os", "pathlib", "random", "select", "shutil", "signal", "socket"}

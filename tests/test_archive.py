@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import tarfile
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livepush.archive import CHUNK, NoFiles, Sent, digest_of, fetch, pack
+from livepush.archive import CHUNK, Files, NoFiles, Sent, examined, fetch, first_entry, pack
 from livepush.errors import EngineError
 from livepush.manifest import Item
 from livepush.model import Entry
@@ -59,10 +62,11 @@ def file(source: str, **more: object) -> Item:
 
 
 async def packed(
-    items: Iterable[tuple[str, Item]], files: Memory | NoFiles
+    items: Iterable[tuple[str, Item]], files: Files, *, attributes: bool = False
 ) -> tuple[tarfile.TarFile, list[Sent]]:
     sent: list[Sent] = []
-    raw = b"".join([piece async for piece in pack(items, files, sent.append)])
+    pieces = pack(items, files, sent.append, attributes=attributes)
+    raw = b"".join([piece async for piece in pieces])
     return tarfile.TarFile(fileobj=io.BytesIO(raw), encoding="utf-8"), sent
 
 
@@ -141,7 +145,7 @@ async def test_a_large_file_comes_in_pieces_and_can_be_read_in_any_order() -> No
         assert opened.read() == b"end"
         opened.seek(0)
         assert opened.read() == large
-    assert digest_of(fetched, "f") == hashlib.sha256(large).digest()
+    assert examined(file("").entry, fetched, "f").digest == hashlib.sha256(large).digest()
     fetched.close()
 
 
@@ -183,6 +187,124 @@ async def test_hard_links_of_an_engine_s_archive_stay_together() -> None:
         assert opened.read() == b"1"
     one.close()
     two.close()
+
+
+class OnDisk:
+    """Files of a directory."""
+
+    tree = Tree({})
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def open_file(self, path: str) -> IO[bytes]:
+        return (self._root / path).open("rb")
+
+
+ODD_VALUE = b"\xff\x00\n="
+XATTRS = {"user.foo": b"bar", "user.odd": ODD_VALUE, "security.capability": b"1", "trusted.t": b"1"}
+
+
+@pytest.fixture
+def attributed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OnDisk:
+    """A file `f` whose extended attributes are `XATTRS`, and one that has none."""
+    for name in ("f", "none"):
+        (tmp_path / name).write_text("text")
+    inode = (tmp_path / "f").stat().st_ino
+    monkeypatch.setattr(
+        os, "listxattr", lambda number: list(XATTRS) if os.fstat(number).st_ino == inode else []
+    )
+    monkeypatch.setattr(os, "getxattr", lambda _, name: XATTRS[name])
+    return OnDisk(tmp_path)
+
+
+OWN = (("user.foo", b"bar"), ("user.odd", ODD_VALUE))
+
+
+async def test_the_attributes_of_files_on_disk_go_along_if_wanted(attributed: OnDisk) -> None:
+    items = [("/f", file("f")), ("/none", file("none"))]
+    tar, sent = await packed(items, attributed, attributes=True)
+    found = {member.name: member.pax_headers for member in tar}
+    assert {name: found["f"][f"SCHILY.xattr.{name}"] for name, _ in OWN} == {
+        name: value.decode(errors="surrogateescape") for name, value in OWN
+    }
+    assert not any("trusted" in name or "security" in name for name in found["f"])
+    assert found["none"] == {}
+    assert [one.item.entry.xattrs for one in sent] == [OWN, ()]
+    assert content(tar, "f") == b"text"
+    tar, sent = await packed(items, attributed)
+    assert [member.pax_headers for member in tar] == [{}, {}]
+    assert [one.item.entry.xattrs for one in sent] == [None, None]
+
+
+async def test_attributes_that_are_known_go_along_anyway(attributed: OnDisk) -> None:
+    said = (("security.capability", b"\x01\xff"),)
+    for attributes in (True, False):
+        items = [("/f", file("f", xattrs=said)), ("/g", file("f", xattrs=()))]
+        tar, sent = await packed(items, attributed, attributes=attributes)
+        assert [one.item.entry.xattrs for one in sent] == [said, ()]
+        assert [bool(member.pax_headers) for member in tar] == [True, False]
+    raw = b"".join([piece async for piece in pack(items, attributed, lambda _: None)])
+    fetched = await fetch(in_pieces(raw), prefix="")
+    assert {path: entry.xattrs for path, entry in fetched.tree.walk()} == {"f": said, "g": ()}
+    fetched.close()
+
+
+async def test_a_file_with_a_long_name_keeps_it_beside_its_attributes(attributed: OnDisk) -> None:
+    for name in ODD_NAMES:
+        tar, _ = await packed([(f"/{name}", file("f"))], attributed, attributes=True)
+        assert tar.getnames() == [name]
+
+
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENODATA])
+async def test_where_there_are_no_attributes_nothing_is_wrong(
+    attributed: OnDisk, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise OSError(number, "none")
+
+    monkeypatch.setattr(os, "getxattr", refuse)
+    _, sent = await packed([("/f", file("f"))], attributed, attributes=True)
+    assert sent[0].item.entry.xattrs == ()
+
+
+async def test_bytes_that_no_disk_holds_have_no_attributes() -> None:
+    inline = Item(Entry("file", 0o644, content=b"text"), "")
+    _, sent = await packed(
+        [("/f", file("f")), ("/i", inline)], Memory({"f": b"1"}), attributes=True
+    )
+    assert [one.item.entry.xattrs for one in sent] == [(), ()]
+
+
+def test_a_file_is_examined_whole(attributed: OnDisk) -> None:
+    entry = examined(Entry("file", 0o600), attributed, "f")
+    assert entry == Entry("file", 0o600, digest=hashlib.sha256(b"text").digest(), xattrs=OWN)
+    told = Entry("file", 0o600, xattrs=())
+    assert examined(told, attributed, "f").xattrs == ()
+
+
+async def test_the_first_entry_is_told_before_the_rest_comes() -> None:
+    items = [("/d", Item(Entry("dir", 0o711, 5, 6), "")), ("/d/f", file("f"))]
+    raw = b"".join([p async for p in pack(items, Memory({"f": bytes(5000)}), lambda _: None)])
+    given = 0
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        nonlocal given
+        async for piece in in_pieces(raw):
+            given += 1
+            yield piece
+
+    entry = await first_entry(stream())
+    assert (entry.kind, entry.mode, entry.uid, entry.gid) == ("dir", 0o711, 5, 6)
+    assert given == 1
+
+
+async def test_an_archive_of_nothing_has_no_first_entry() -> None:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield bytes(1024)
+
+    with pytest.raises(EngineError, match="empty"):
+        await first_entry(stream())
 
 
 @pytest.mark.parametrize("fault", [FileNotFoundError("v"), NotADirectoryError("v")])

@@ -13,10 +13,9 @@ from typing import IO
 
 import pytest
 
-from livepush.archived import refuse_archive, without_archives
-from livepush.errors import UnsupportedError
+from livepush.archived import without_archives
 from livepush.live import Dockerfile
-from livepush.model import Copy, Entry, Fixed
+from livepush.model import Entry, Fixed
 from livepush.tree import Tree
 
 
@@ -61,12 +60,6 @@ FILES = Context(
 )
 
 
-def only_step(line: str) -> Copy:
-    (step,) = Dockerfile(f"FROM bb\n{line}\n").graph().target.steps
-    assert isinstance(step, Copy)
-    return step
-
-
 @pytest.mark.parametrize(
     ("line", "unpacks"),
     [
@@ -90,12 +83,8 @@ def test_archives(line: str, unpacks: bool) -> None:
     assert [isinstance(step, Fixed) for step in steps] == [False, unpacks, unpacks]
     if not unpacks:
         assert without_archives(graph, FILES) == graph
-        refuse_archive(only_step(line), FILES)
         return
     assert [(step.line, step.text) for step in steps[1:]] == [(3, line), (5, line)]
-    with pytest.raises(UnsupportedError, match=r"unpacks an archive") as error:
-        refuse_archive(only_step(line), FILES)
-    assert error.value.line == 2
 
 
 def test_a_step_that_unpacks_is_still_reached_by_its_sources() -> None:

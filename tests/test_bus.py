@@ -12,8 +12,8 @@ from livepush.errors import InvalidArgumentError
 from livepush.events import Cancel, CommandOutput, CommandReturn, Error, Event, Output
 
 
-def output(number: int) -> CommandOutput:
-    return CommandOutput(stage_idx=number, output=Output(b"", False))
+def output(number: int, content: bytes = b"") -> CommandOutput:
+    return CommandOutput(stage_idx=number, output=Output(content, False))
 
 
 def returned(number: int) -> CommandReturn:
@@ -103,9 +103,67 @@ async def test_a_failing_listener_is_reported_and_harms_nobody(
     assert len(seen) == 2
     assert [event.name for event in told].count("error") == 2
     assert all(
-        isinstance(e, Error) and "cancel failed: ValueError('mine')" in e.message for e in errors
+        isinstance(e, Error) and e.message.endswith("cancel failed: ValueError: mine")
+        for e in errors
     )
     assert len(errors) == 2
+
+
+class UnspeakableError(Exception):
+    def __repr__(self) -> str:
+        raise ValueError
+
+    __str__ = __repr__
+
+
+def cancelling(_: Event) -> None:
+    raise asyncio.CancelledError
+
+
+async def cancelling_later(_: Event) -> None:
+    raise asyncio.CancelledError
+
+
+def unspeakable(_: Event) -> None:
+    raise UnspeakableError
+
+
+@pytest.mark.parametrize("listener", [cancelling, cancelling_later, unspeakable])
+async def test_no_fault_of_a_listener_gets_out(listener: Callable[[Event], None]) -> None:
+    bus = Bus()
+    bus.on("cancel", listener)
+    stream = bus.stream()
+    bus.emit(Cancel())
+    bus.emit(Cancel())
+    assert sorted([(await anext(stream)).name for _ in range(4)]) == ["cancel"] * 2 + ["error"] * 2
+    await bus.aclose()
+
+
+async def test_a_listener_that_never_returns_is_given_up_in_the_end() -> None:
+    bus, ended = Bus(patience=0.01), list[str]()
+
+    async def waiting(_: Event) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("waiting")
+
+    async def refusing(_: Event) -> None:
+        while "free" not in ended:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                ended.append("refused")
+
+    bus.on("cancel", waiting)
+    bus.on("cancel", refusing)
+    bus.emit(Cancel())
+    await bus.aclose()
+    assert sorted(ended) == ["refused", "waiting"]
+    (left,) = asyncio.all_tasks() - {asyncio.current_task()}
+    ended.append("free")
+    left.cancel()
+    await asyncio.wait({left})
 
 
 def test_a_failing_error_listener_is_not_told_of_itself() -> None:
@@ -210,6 +268,7 @@ async def test_a_stream_that_is_left_gets_nothing_more() -> None:
         bus.emit(before := Cancel())
     bus.emit(Cancel())
     stream.close()
+    stream.put(Cancel())
     assert await read(stream) == [before]
 
 
@@ -278,3 +337,98 @@ async def test_a_slow_coroutine_listener_is_not_handed_what_it_did_not_ask_for()
     assert [e.message.split(":")[0] for e in errors if isinstance(e, Error)] == [
         "3 events were left out"
     ]
+
+
+@pytest.mark.parametrize("size", [0, 10, 11])
+async def test_a_stream_holds_so_many_bytes_of_output(size: int) -> None:
+    stream = EventStream(size=size)
+    for number in range(4):
+        stream.put(output(number, b"12345"))
+        stream.put(returned(number))
+    told = [await anext(stream) for _ in range(4 + size // 5)]
+    assert [event.name for event in told].count("commandOutput") == size // 5
+    assert "events were left out" in str(await anext(stream))
+    stream.put(output(5, b"12345"[:size]))
+    assert isinstance(await anext(stream), CommandOutput)
+
+
+async def test_what_was_kept_is_handed_to_the_first_listener_of_its_name() -> None:
+    bus, seen, later, errors = Bus(), list[Event](), list[Event](), list[Event]()
+    with bus.keeping():
+        bus.emit(first := returned(1))
+        bus.emit(error := Error(message="m"))
+        bus.emit(second := returned(2))
+    bus.on("commandReturn", seen.append)
+    bus.on("commandReturn", later.append)
+    assert (seen, later) == ([first, second], [])
+    bus.emit(third := returned(3))
+    bus.on("error", errors.append)
+    assert (seen, later, errors) == ([first, second, third], [third], [error])
+
+
+async def test_once_takes_the_first_that_was_kept() -> None:
+    bus, seen = Bus(), list[Event]()
+    with bus.keeping():
+        sent = [returned(1), returned(2)]
+        for event in sent:
+            bus.emit(event)
+    bus.once("commandReturn", seen.append)
+    assert seen == sent[:1]
+    bus.once("commandReturn", seen.append)
+    assert seen == sent
+    bus.once("commandReturn", seen.append)
+    bus.emit(last := returned(3))
+    assert seen == [*sent, last]
+
+
+async def test_a_coroutine_listener_begins_with_what_was_kept() -> None:
+    bus, watcher = Bus(), Watcher()
+    with bus.keeping():
+        bus.emit(returned(1))
+    bus.on("commandReturn", watcher)
+    bus.emit(returned(2))
+    watcher.gate.set()
+    await bus.aclose()
+    assert watcher.seen == [1, 2]
+
+
+async def test_the_first_stream_begins_with_what_was_kept_for_others_too() -> None:
+    bus, seen = Bus(), list[Event]()
+    with bus.keeping():
+        bus.emit(before := Error(message="m"))
+    bus.emit(Cancel())
+    bus.on("error", seen.append)
+    first, second = bus.stream(), bus.stream()
+    bus.emit(after := returned(1))
+    await bus.aclose()
+    assert await read(first) == [before, after]
+    assert await read(second) == [after]
+    assert seen == [before]
+
+
+async def test_nothing_is_kept_for_those_who_come_after_the_end() -> None:
+    bus, seen = Bus(), list[Event]()
+    with bus.keeping():
+        bus.emit(Cancel())
+    await bus.aclose()
+    bus.on("cancel", seen.append)
+    assert seen == []
+    assert await read(bus.stream()) == []
+
+
+async def test_what_is_kept_is_bounded() -> None:
+    bus, seen = Bus(), list[Event]()
+    with bus.keeping():
+        for number in range(QUEUE_LENGTH + 3):
+            bus.emit(returned(number))
+    bus.on("commandReturn", seen.append)
+    assert len(seen) == QUEUE_LENGTH
+
+
+async def test_events_are_kept_although_somebody_listens_already() -> None:
+    bus, seen, later = Bus(), list[Event](), list[Event]()
+    with bus.keeping():
+        bus.on("cancel", seen.append)
+        bus.emit(event := Cancel())
+    bus.on("cancel", later.append)
+    assert (seen, later) == ([event], [event])

@@ -19,6 +19,7 @@ from livepush.commands.listing import spread
 from livepush.commands.opened import Options
 from livepush.engine import LABEL
 from livepush.errors import EngineError, EngineUnreachableError
+from livepush.leftovers import labels
 from livepush.testing import FakeEngine
 from tests.conftest import BUSYBOX
 
@@ -119,6 +120,15 @@ def test_build_args_without_a_value_have_the_environment_s() -> None:
     assert given(args, {"HERE": "yes", "A": "no"}) == {"A": "1", "B": "x=y", "C": "", "HERE": "yes"}
 
 
+@pytest.mark.parametrize("argument", ["=x", "=", ""])
+def test_a_build_argument_without_a_name_is_refused(run: Run, app: Path, argument: str) -> None:
+    result = run("plan", "--build-arg", argument, "--changed", "src/a.js")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"livepush: the build argument {argument!r} has no name\n  Write it as K=V or K.\n"
+    )
+
+
 def test_plan_prints_what_changes_lead_to(run: Run, app: Path) -> None:
     result = run("plan", ".", "--changed", "src/a.js", "package.json", "--deleted", "src/gone.js")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -146,19 +156,23 @@ def test_plan_takes_absolute_paths(run: Run, app: Path) -> None:
 
 
 def test_plan_says_where_and_why_a_rebuild_is_needed(run: Run, app: Path) -> None:
-    (app / "Dockerfile").write_text(
-        f"FROM {BUSYBOX}\nCOPY a /a\nRUN --mount=type=cache,target=/c x\n"
-    )
+    (app / "Dockerfile").write_text(f"FROM {BUSYBOX}\nCOPY a /a\nRUN --mount=type=secret,id=s x\n")
     result = run("plan", "--changed", "a")
     assert "rebuild  line 3" in result.stdout
-    assert result.stderr.startswith("livepush: Dockerfile:3: RUN --mount=type=cache")
+    assert result.stderr.startswith("livepush: Dockerfile:3: RUN --mount=type=secret")
     assert result.stderr.endswith("; rebuild the image\n")
 
 
 def test_plan_knows_an_archive_that_an_add_unpacks(run: Run, app: Path) -> None:
     subprocess.run(["tar", "-cf", "a.tar", "src"], check=True)
     (app / "Dockerfile").write_text(f"FROM {BUSYBOX}\nADD a.tar /\n")
-    assert "rebuild  line 2    ADD a.tar /" in run("plan", "--changed", "a.tar").stdout
+    assert "build    line 2    ADD a.tar /" in run("plan", "--changed", "a.tar").stdout
+
+
+def test_plan_has_commands_built_that_are_to_be_replayed_clean(run: Run, app: Path) -> None:
+    (app / "Dockerfile").write_text(f"FROM {BUSYBOX}\nCOPY a /a\nRUN x\n")
+    assert "run      line 3" in run("plan", "--changed", "a").stdout
+    assert "build    line 3" in run("plan", "--replay", "clean", "--changed", "a").stdout
 
 
 def test_plan_shows_control_characters_of_names(run: Run, app: Path) -> None:
@@ -319,6 +333,15 @@ def test_clean_removes_what_is_labelled_and_prints_it(run: Run, app: Path, web: 
     assert run("clean").stdout == f"removed {line}"
     assert run("clean").stdout == "nothing to remove\n"
     assert web.files("web")
+
+
+def test_clean_leaves_what_a_session_holds_unless_all_is_asked_for(
+    run: Run, app: Path, web: FakeEngine
+) -> None:
+    identity = asyncio.run(web.create(BUSYBOX, labels=labels("s", "web"), start=False))
+    kept = f"left container {identity[:12]} (made for web): its session runs\n"
+    assert run("clean").stdout == kept
+    assert run("clean", "--all").stdout == f"removed container {identity[:12]} (made for web)\n"
 
 
 def test_tls_options_are_those_of_docker(tmp_path: Path) -> None:

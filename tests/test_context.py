@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -116,6 +118,34 @@ def test_an_ignored_directory_is_there_while_something_in_it_is_kept(
     assert sorted(paths(tree)) == sorted(kept)
     if "node_modules" in kept:
         assert entry(tree, "node_modules").mode == 0o711
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        ("*\n!a/b/x\n", {"a": 0o755, "a/b": 0o755, "a/b/x": 0o644}),
+        ("*\n!a/b\n", {"a": 0o755, "a/b": 0o700, "a/b/x": 0o644}),
+        ("*\n!a\n", {"a": 0o711, "a/b": 0o700, "a/b/x": 0o644}),
+        ("*\n!**/x\n", {}),
+        ("*\n!a/*/x\n", {}),
+        ("*\n!a/nope\n", {}),
+    ],
+)
+def test_what_the_engine_s_own_builder_is_sent(
+    tmp_path: Path, rules: str, kept: dict[str, int]
+) -> None:
+    write(tmp_path, "a/b/x")
+    (tmp_path / "a/b").chmod(0o700)
+    (tmp_path / "a").chmod(0o711)
+    write(tmp_path, "Dockerfile.dockerignore", text="nothing\n")  # which it does not know
+    write(tmp_path, ".dockerignore", text=rules)
+    context = Context.open(tmp_path, legacy=True)
+    tree = context.scan()
+    assert {path: entry.mode for path, entry in tree.walk()} == kept
+    for hints in ({"a/b/x"}, {"a/b"}, {"a"}):
+        fresh, changes = context.rescan(tree, hints)
+        assert (fresh.directories(), changes) == (tree.directories(), Changes())
+    assert context.control_files == ("Dockerfile", ".dockerignore")
 
 
 def test_the_control_files_are_in_the_context_unless_ignored(tmp_path: Path) -> None:
@@ -430,14 +460,18 @@ def differences(old: Tree, new: Tree) -> Changes:
 
 
 @settings(max_examples=150, deadline=None)
-@given(rules=RULES, pushes=st.lists(st.lists(EDIT, min_size=1, max_size=6), max_size=5))
+@given(
+    rules=RULES,
+    pushes=st.lists(st.lists(EDIT, min_size=1, max_size=6), max_size=5),
+    legacy=st.booleans(),
+)
 def test_rescans_of_what_was_touched_equal_a_full_scan(
-    rules: str, pushes: list[list[Edit]]
+    rules: str, pushes: list[list[Edit]], legacy: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory).resolve()
         write(root, ".dockerignore", text=rules)
-        context = Context.open(root)
+        context = Context.open(root, legacy=legacy)
         tree = context.scan()
         for edits in pushes:
             hints = {path for wanted in edits for path in edit(root, wanted)}
@@ -497,3 +531,20 @@ def test_other_files_trigger_a_push(path: str) -> None:
 
 def test_no_changes_trigger_nothing() -> None:
     assert not triggers(Changes())
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES])
+@pytest.mark.parametrize("function", ["open", "scandir", "lstat"])
+def test_whatever_the_system_refuses_to_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, number: int
+) -> None:
+    (tmp_path / "a").mkdir()
+    context = Context.open(tmp_path)
+    tree = context.scan()
+
+    def refusing(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, function, refusing)
+    with pytest.raises(InvalidArgumentError, match=f"cannot be read: {os.strerror(number)}"):
+        context.rescan(tree, {"a"})

@@ -11,12 +11,22 @@ import aiodocker
 import pytest
 
 from livepush.docker import DockerEngine
-from livepush.errors import EngineError
+from livepush.engine import LABEL, BuildOutput, BuildProgress, BuildStep, Tell
+from livepush.errors import BuildFailedError, EngineError
 from tests.archives import Item, items, stream
-from tests.commands import run, shell
+from tests.commands import cancelled, run, shell
 from tests.conftest import BUSYBOX, Start
 
 pytestmark = pytest.mark.engine
+
+SESSION = f"{LABEL}.session"
+
+
+@pytest.fixture(params=[True, False], ids=["legacy", "buildkit"])
+def legacy(request: pytest.FixtureRequest) -> bool:
+    """Whether the builder is the engine's own, or BuildKit."""
+    return bool(request.param)
+
 
 # files
 
@@ -205,42 +215,167 @@ async def test_a_stage_is_built_with_its_arguments(
     assert [i.content for i in await items(docker_engine.get(container, "/a"))] == ["é\n".encode()]
 
 
+async def test_standard_error_is_told_apart(
+    docker_engine: DockerEngine, labels: dict[str, str], legacy: bool
+) -> None:
+    outputs: list[BuildOutput] = []
+    await docker_engine.build(
+        stream(dockerfile(f"FROM {BUSYBOX}", "RUN echo out; sleep 0.3; echo err >&2")),
+        dockerfile="Dockerfile",
+        labels=labels,
+        tell=lambda told: outputs.append(told) if isinstance(told, BuildOutput) else None,
+        legacy=legacy,
+        cached=False,
+    )
+    assert [(each.data, each.is_stderr) for each in outputs if each.number] == [
+        (b"out\n", False),
+        (b"err\n", True),
+    ]
+
+
+async def test_what_is_in_the_cache_is_not_told(
+    docker_engine: DockerEngine, labels: dict[str, str], legacy: bool
+) -> None:
+    command = f"RUN echo {labels[SESSION]}"  # no other test's, whose end would empty this cache
+    for cached in (False, True):
+        told: list[BuildProgress] = []
+        await docker_engine.build(
+            stream(dockerfile(f"FROM {BUSYBOX}", command, "COPY Dockerfile /")),
+            dockerfile="Dockerfile",
+            labels=labels,
+            tell=told.append,
+            legacy=legacy,
+            cached=cached,
+        )
+        texts = [each.text for each in told if isinstance(each, BuildStep)]
+        assert (command in texts) is not cached
+        assert ("COPY Dockerfile /" in texts) is not cached
+
+
+async def test_steps_that_are_carried_out_meanwhile_are_told_apart(
+    docker_engine: DockerEngine, labels: dict[str, str]
+) -> None:
+    told: list[BuildProgress] = []
+    # The first waits for the second: only a builder that carries out both at once gets there.
+    lock = f"RUN --mount=type=cache,id={labels[SESSION]},target=/both"
+    first = f"{lock} until [ -e /both/second ]; do :; done; echo first"
+    second = f"{lock} echo second; touch /both/second"
+    await docker_engine.build(
+        stream(
+            dockerfile(
+                f"FROM {BUSYBOX} AS one",
+                first,
+                f"FROM {BUSYBOX}",
+                second,
+                "COPY --from=one /etc /one",
+            )
+        ),
+        dockerfile="Dockerfile",
+        labels=labels,
+        tell=told.append,
+        legacy=False,
+        cached=False,  # the name of a mount makes no other step
+    )
+    texts = {each.number: each.text for each in told if isinstance(each, BuildStep)}
+    said = [(texts[e.number], e.data) for e in told if isinstance(e, BuildOutput) if e.number]
+    assert sorted(said) == sorted([(first, b"first\n"), (second, b"second\n")])
+
+
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "words", "code"),
     [
-        ("RUN echo whisper; exit 3", r"(?s)whisper.*The build failed: .*code: 3"),
-        ("COPY nope /", "The build failed: .*nope"),
-        ("FRM x", "could not build: .*unknown instruction"),
+        ("RUN echo whisper; exit 3", r"(?s)whisper.*The build failed: .*code: 3", 3),
+        ("COPY nope /", "The build failed: .*nope", None),
+        ("ADD http://127.0.0.1:1/x /x", "The build failed: .*refused", None),
+        ('RUN ["/nope"]', "(?s)/nope.*no such file", None),
     ],
 )
-async def test_a_failed_build_tells_the_builder_s_words(
-    docker_engine: DockerEngine, line: str, words: str
+async def test_a_failed_build_tells_the_step_and_the_builder_s_words(
+    docker_engine: DockerEngine, line: str, words: str, code: int | None, legacy: bool
 ) -> None:
-    with pytest.raises(EngineError, match=words):
+    with pytest.raises(BuildFailedError, match=words) as failed:
         await docker_engine.build(
-            stream(dockerfile(f"FROM {BUSYBOX}", line)), dockerfile="Dockerfile"
+            stream(dockerfile(f"FROM {BUSYBOX}", line)), dockerfile="Dockerfile", legacy=legacy
         )
+    assert failed.value.step == line
+    # BuildKit reports a command that could not be started as one that ended with 1.
+    assert failed.value.return_code in (code, 1 if "/nope" in line else code)
+
+
+async def test_a_dockerfile_that_is_refused_fails_the_build(
+    docker_engine: DockerEngine, legacy: bool
+) -> None:
+    with pytest.raises(BuildFailedError, match="unknown instruction") as failed:
+        await docker_engine.build(
+            stream(dockerfile(f"FROM {BUSYBOX}", "FRM x")), dockerfile="Dockerfile", legacy=legacy
+        )
+    assert (failed.value.step, failed.value.return_code) == ("", None)
 
 
 async def test_a_cancelled_build_is_ended(
     docker_engine: DockerEngine, client: aiodocker.Docker, labels: dict[str, str]
 ) -> None:
-    came = asyncio.Event()
+    began, tell = waiting_for(b"go")
     item = dockerfile(f"FROM {BUSYBOX}", "RUN echo go; sleep 4321")
-    building = asyncio.ensure_future(
-        docker_engine.build(
-            stream(item),
-            dockerfile="Dockerfile",
-            labels=labels,
-            output=lambda piece, _: came.set() if piece.startswith(b"go") else None,
-        )
+    building = docker_engine.build(
+        stream(item), dockerfile="Dockerfile", labels=labels, tell=tell, legacy=True, cached=False
     )
-    await came.wait()
-    building.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await building
+    await cancelled(building, began)
     for container in await client.containers.list():
         if "sleep 4321" in container["Command"]:
             with contextlib.suppress(aiodocker.DockerError):  # it is gone already
                 await container.wait(condition="removed")
     assert [o for o in await docker_engine.owned() if set(labels.items()) <= set(o.labels)] == []
+
+
+async def test_a_cancelled_build_of_buildkit_is_ended(
+    docker_engine: DockerEngine, labels: dict[str, str]
+) -> None:
+    began, tell = waiting_for(b"go")
+    lock = f"RUN --mount=type=cache,id={labels[SESSION]},target=/lock,sharing=locked"
+    item = dockerfile(f"FROM {BUSYBOX}", f"{lock} echo go; sleep 4321")
+    building = docker_engine.build(
+        stream(item), dockerfile="Dockerfile", labels=labels, tell=tell, legacy=False
+    )
+    await cancelled(building, began)
+    # The command held this lock until its end.
+    after = dockerfile(f"FROM {BUSYBOX}", f"{lock} echo free")
+    async with asyncio.timeout(60):
+        await docker_engine.build(
+            stream(after), dockerfile="Dockerfile", labels=labels, legacy=False, cached=False
+        )
+
+
+async def test_what_is_raised_on_the_way_leaves_no_connection_open(
+    client: aiodocker.Docker, labels: dict[str, str], legacy: bool
+) -> None:
+    def tell(progress: BuildProgress) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await DockerEngine(client).build(
+            stream(dockerfile(f"FROM {BUSYBOX}", "RUN sleep 4321")),
+            dockerfile="Dockerfile",
+            labels=labels,
+            tell=tell,
+            legacy=legacy,
+        )
+    assert connections(client) == 0
+
+
+def waiting_for(words: bytes) -> tuple[asyncio.Event, Tell]:
+    """What is set once a build's output begins with `words`, and what is to be told."""
+    came = asyncio.Event()
+
+    def tell(progress: BuildProgress) -> None:
+        if isinstance(progress, BuildOutput) and progress.data.startswith(words):
+            came.set()
+
+    return came, tell
+
+
+def connections(client: aiodocker.Docker) -> int:
+    """How many of its connections are in use."""
+    connector = client.session.connector
+    assert connector is not None
+    return len(connector._acquired)

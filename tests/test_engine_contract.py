@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from livepush.engine import Engine
-from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.engine import BuildOutput, BuildProgress, BuildStep, BuildStepDone, Engine
+from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineError
 from tests.archives import Item, items, stream
-from tests.commands import PATH, Sink, run, shell
+from tests.commands import PATH, run, shell
 from tests.conftest import BUSYBOX
 
 ODD_NAMES = [
@@ -235,14 +235,19 @@ async def test_a_container_that_is_gone_is_told(engine: Engine, stopped: str) ->
 # build
 
 
-DOCKERFILE = Item("Dockerfile", content=f"FROM {BUSYBOX}\nCOPY . /\n".encode())
+BUILDERS = pytest.mark.parametrize("legacy", [True, False], ids=["legacy", "buildkit"])
 
 
-async def test_build_makes_an_image_of_its_context(engine: Engine, labels: dict[str, str]) -> None:
-    sink = Sink()
-    context = stream(DOCKERFILE, Item("a", mode=0o600, content=b"1"))
-    image = await engine.build(context, dockerfile="Dockerfile", labels=labels, output=sink)
-    assert b"Successfully built" in sink.out
+def dockerfile(*lines: str) -> Item:
+    return Item("Dockerfile", content="".join(f"{line}\n" for line in lines).encode())
+
+
+@BUILDERS
+async def test_build_makes_an_image_of_its_context(
+    engine: Engine, labels: dict[str, str], legacy: bool
+) -> None:
+    context = stream(dockerfile(f"FROM {BUSYBOX}", "COPY . /"), Item("a", mode=0o600, content=b"1"))
+    image = await engine.build(context, dockerfile="Dockerfile", labels=labels, legacy=legacy)
     container = await engine.create(image, labels=labels, start=False)
     assert await items(engine.get(container, "/a")) == [Item("a", mode=0o600, content=b"1")]
 
@@ -253,6 +258,42 @@ async def test_build_makes_an_image_of_its_context(engine: Engine, labels: dict[
     await engine.remove(container)
     await engine.remove_image(image)
     assert await engine.image(image) is None
+
+
+@BUILDERS
+async def test_build_tells_its_steps(engine: Engine, labels: dict[str, str], legacy: bool) -> None:
+    told: list[BuildProgress] = []
+    await engine.build(
+        stream(dockerfile(f"FROM {BUSYBOX}", "RUN echo whisper")),
+        dockerfile="Dockerfile",
+        labels=labels,
+        tell=told.append,
+        legacy=legacy,
+        cached=False,
+    )
+    step = next(e for e in told if isinstance(e, BuildStep) and e.text == "RUN echo whisper")
+    assert [each for each in told if each.number == step.number] == [
+        step,
+        BuildOutput(step.number, b"whisper\n", is_stderr=False),
+        BuildStepDone(step.number, 0),
+    ]
+
+
+@BUILDERS
+async def test_a_failed_step_fails_the_build(engine: Engine, legacy: bool) -> None:
+    told: list[BuildProgress] = []
+    with pytest.raises(
+        BuildFailedError, match=r"(?s)whisper.*The build failed: .*code: 3"
+    ) as failed:
+        await engine.build(
+            stream(dockerfile(f"FROM {BUSYBOX}", "RUN echo whisper; exit 3")),
+            dockerfile="Dockerfile",
+            tell=told.append,
+            legacy=legacy,
+        )
+    assert (failed.value.step, failed.value.return_code) == ("RUN echo whisper; exit 3", 3)
+    step = next(e for e in told if isinstance(e, BuildStep) and e.text == failed.value.step)
+    assert told[-1] == BuildStepDone(step.number, 3)
 
 
 async def test_aclose_twice_is_no_error(engine: Engine) -> None:

@@ -76,6 +76,11 @@ GOLDEN: list[tuple[Event, str]] = [
         '"containerId":"c"}',
     ),
     (
+        events.Notice(time=WHEN, message="m", line=7),
+        '{"event":"notice","time":"2026-01-02T03:04:05.678900Z","push":null,'
+        '"message":"m","line":7,"hint":""}',
+    ),
+    (
         events.Error(time=WHEN, message="m"),
         '{"event":"error","time":"2026-01-02T03:04:05.678900Z","push":null,'
         '"message":"m","hint":""}',
@@ -96,9 +101,16 @@ def test_every_event_has_its_wire_form_here() -> None:
 
 
 def test_an_event_is_one_line() -> None:
-    text = "line one\nline two\r\u2028"
-    assert len(to_wire(events.Error(message=text)).split("\n")) == 1
+    text = "line one\nline two\r\u2028\u2029\x85\x1c"
+    assert len(to_wire(events.Error(message=text)).splitlines()) == 1
     assert json.loads(to_wire(events.Error(message=text)))["message"] == text
+
+
+def test_no_line_controls_a_terminal() -> None:
+    text = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)))
+    wire = to_wire(events.CommandOutput(stage_idx=0, output=Output(text.encode(), False)))
+    assert wire.isprintable()
+    assert json.loads(wire)["output"]["data"] == text
 
 
 def test_time_is_now_and_in_utc() -> None:

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livepush.errors import DockerfileParseError
-from livepush.ignore import Ignore, Verdict
+from livepush.errors import DockerfileParseError, InvalidArgumentError
+from livepush.ignore import Ignore, Verdict, beginning
 
 VECTORS = Path(__file__).parent / "vectors"
 LISTS: list[dict[str, Any]] = json.loads((VECTORS / "dockerignore.json").read_text())["cases"]
 BUILDERS: dict[str, Any] = json.loads((VECTORS / "dockerignore-builders.json").read_text())
 CONTEXT = sorted({row["path"] for case in LISTS for row in case.get("cases", [])})
 
-# The legacy builder enters an ignored directory only if the text of an exception begins with it.
-# BuildKit, which we follow, keeps these too; `dockerignore.json` has the same lists from it.
+# The engine's own builder enters an ignored directory only if an exception's text begins with it.
+# BuildKit keeps these too; `dockerignore.json` has the same lists from it.
 BUILDKIT_KEEPS_TOO = {"** !**/*.txt": {"dir/b.txt", "dir/keep.txt", "dir/sub/b.txt"}}
 
 
@@ -56,20 +56,21 @@ def test_what_a_build_refuses_is_refused_with_its_line(case: dict[str, Any]) -> 
     assert caught.value.message.startswith(f"app/.dockerignore:{line}: ")
 
 
+@pytest.mark.parametrize("legacy", [True, False])
 @pytest.mark.parametrize("name", BUILDERS["cases"])
-def test_the_kept_files_are_those_of_the_docker_28_client(name: str) -> None:
+def test_the_kept_files_are_those_of_the_docker_28_client(name: str, legacy: bool) -> None:
     case = BUILDERS["cases"][name]
     expected = case["kept"]["leg28"]
     if isinstance(expected, str):
         with pytest.raises(DockerfileParseError, match=r"^\.dockerignore:1: "):
-            Ignore.parse(case["dockerignore"])
+            Ignore.parse(case["dockerignore"], legacy=legacy)
         return
 
-    ignore = Ignore.parse(case["dockerignore"].encode())
+    ignore = Ignore.parse(case["dockerignore"].encode(), legacy=legacy)
 
     files = [*BUILDERS["files"], "Dockerfile", ".dockerignore"]
     kept = {path for path in files if not ignore.ignored(path)}
-    assert kept == set(expected) | BUILDKIT_KEEPS_TOO.get(name, set())
+    assert kept == set(expected) | (set() if legacy else BUILDKIT_KEEPS_TOO.get(name, set()))
 
 
 # Each row was built with the docker 28 client, over files of these names.
@@ -138,6 +139,50 @@ def test_names_that_are_not_utf_8_are_matched_byte_for_byte() -> None:
     assert ignore.ignored("d\udcff")
     assert ignore.ignored("a/\udcfe/b")
     assert not ignore.ignored("\udcfe\udcff")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "ignored", "kept"),
+    [
+        (["x", "d/s"], ["x", "x/y", "d/s", "d/s/y"], ["d", "a", "d/x"]),
+        (["#c", " x ", "./y/", ""], ["#c", "x", "y/z"], ["c"]),
+        (["/x", ".", ".."], [], ["x", "a"]),
+        (["*", "!x"], ["a", "d/x"], ["x", "x/y"]),
+        (["!x", "*"], ["x"], []),
+        (["*", "!./x"], ["x"], []),  # only what stands before the ! is clean
+        ([r"\d"], ["1"], ["d"]),
+    ],
+)
+def test_patterns_that_no_file_holds(
+    patterns: list[str], ignored: list[str], kept: list[str]
+) -> None:
+    ignore = Ignore.of(patterns)
+
+    assert [path for path in ignored + kept if ignore.ignored(path)] == ignored
+
+
+@pytest.mark.parametrize("pattern", ["!", "!/", "[", "a/[b-"])
+def test_a_pattern_that_no_builder_takes_is_refused(pattern: str) -> None:
+    with pytest.raises(InvalidArgumentError):
+        Ignore.of([pattern])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("a/b", "a/b"),
+        ("a/*/b?", "a/*/b?"),
+        ("a/**/b", "a"),
+        ("**/b", ""),
+        ("a/b[c]/d", "a"),
+        (r"a/\b", "a"),
+        ("", ""),
+    ],
+)
+def test_the_beginning_of_a_pattern_that_is_sure_of_its_slashes(
+    pattern: str, expected: str
+) -> None:
+    assert beginning(pattern) == expected
 
 
 @pytest.mark.parametrize("text", ["", b"", "\ufeff", "# a\n\n \r\n", ".", "/"])
@@ -217,21 +262,25 @@ def walk(verdict: Verdict, parent: str) -> Iterator[tuple[str, Verdict]]:
             yield from walk(child, path)
 
 
-@given(text=files)
-@example(text="a/b\n!a")
-def test_a_walk_that_hands_verdicts_down_agrees_with_single_answers(text: str) -> None:
-    ignore = Ignore.parse(text)
+@given(text=files, legacy=st.booleans())
+@example(text="a/b\n!a", legacy=False)
+@example(text="*\n!a/*/b", legacy=True)
+def test_a_walk_that_hands_verdicts_down_agrees_with_single_answers(
+    text: str, legacy: bool
+) -> None:
+    ignore = Ignore.parse(text, legacy=legacy)
 
     walked = {path: verdict.ignored for path, verdict in walk(ignore.root(), "")}
 
     assert walked == {path: ignore.ignored(path) for path in TREE}
 
 
-@given(text=files)
-@example(text="*\n!a[^b]a")
-@example(text="a\n!a/b/ab\n!b")
-def test_a_directory_that_need_not_be_entered_holds_nothing_kept(text: str) -> None:
-    ignore = Ignore.parse(text)
+@given(text=files, legacy=st.booleans())
+@example(text="*\n!a[^b]a", legacy=False)
+@example(text="a\n!a/b/ab\n!b", legacy=False)
+@example(text="**\n!**/a", legacy=True)
+def test_a_directory_that_need_not_be_entered_holds_nothing_kept(text: str, legacy: bool) -> None:
+    ignore = Ignore.parse(text, legacy=legacy)
     closed = [path for path in TREE if not ignore.may_hold_kept(path)]
     kept = [path for path in TREE if not ignore.ignored(path)]
 

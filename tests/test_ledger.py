@@ -16,7 +16,7 @@ TEXT = (
     "RUN two\nCOPY d /d\nRUN three\n"
 )
 GRAPH = Dockerfile(TEXT).graph()
-REFUSING = Dockerfile(TEXT.replace("COPY d", "COPY --exclude=x d")).graph()
+REFUSING = Dockerfile(TEXT.replace("RUN three", "RUN --mount=type=secret,id=s three")).graph()
 
 
 def planned(*paths: str, graph: Graph = GRAPH) -> Plan:
@@ -71,7 +71,7 @@ def carried_out(*paths: str, changing: set[tuple[int, int]]) -> list[tuple[int, 
     while (ledger := ledger.settled()).owed.actions:
         first = ledger.owed.actions[0]
         done.append(first.ref)
-        ledger = ledger.landed(first, changed=not first.is_copy or first.ref in changing)
+        ledger = ledger.landed(first, changed=not first.finds_out or first.ref in changing)
     return done
 
 
@@ -115,7 +115,7 @@ def test_a_push_takes_up_what_is_owed_and_what_waits_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("waiting", "running", "overtaken"),
+    ("waiting", "at", "overtaken"),
     [
         ("a", (0, 1), True),
         ("b", (0, 1), False),
@@ -129,10 +129,12 @@ def test_a_push_takes_up_what_is_owed_and_what_waits_once() -> None:
         ("", (0, 1), False),
     ],
 )
-def test_overtaken(waiting: str, running: tuple[int, int], overtaken: bool) -> None:
+def test_overtaken(waiting: str, at: tuple[int, int], overtaken: bool) -> None:
     ledger = Ledger().noted(planned("a", "b", "c")).taken().noted(planned(*waiting))
-    stage, position = running
-    assert ledger.overtakes(Action(stage, position, "run", 1, "RUN", position)) is overtaken
+    stage, position = at
+    assert (
+        ledger.overtakes(Action(stage, position, position, "run", 1, "RUN", position)) is overtaken
+    )
 
 
 def test_a_restart_overtakes_nothing() -> None:
@@ -140,12 +142,12 @@ def test_a_restart_overtakes_nothing() -> None:
     ledger = Ledger().noted(make_plan(live, ["a"], ()))
     only_restart = Ledger(waiting=ledger.waiting.without((0, 0)).without((0, 2)))
     assert [action.verb for action in only_restart.waiting.actions] == ["restart"]
-    assert not only_restart.overtakes(Action(0, 9, "run", 1, "RUN", 9))
+    assert not only_restart.overtakes(Action(0, 9, 9, "run", 1, "RUN", 9))
 
 
 def test_what_only_a_build_can_take_is_set_aside_and_stays_owed() -> None:
     ledger = Ledger().noted(planned("c", "d", graph=REFUSING)).taken()
-    assert refs(ledger.refused()) == [(1, 3)]
+    assert refs(ledger.refused()) == [(1, 4)]
     ledger = ledger.set_aside(frozenset({"d"}))
     assert ledger.aside == {"d"}
     assert ledger.paths == {"c", "d"}

@@ -15,12 +15,13 @@ from livepush.manifest import (
     Destination,
     Item,
     Manifest,
-    MissingSource,
     delta,
     gone,
     manifest,
+    passed,
 )
 from livepush.model import Copy, Entry
+from livepush.selection import MissingSource
 from livepush.tree import Tree
 
 FILE = Entry("file", 0o640, 3, 4, size=1, digest=b"1", stamp=(1,), inode=(0, 7))
@@ -30,10 +31,13 @@ FIFO = Entry("other", 0o600)
 INTO, ONTO = Destination("/o", is_dir=True), Destination("/p/o", is_dir=False)
 
 
-def copy(
-    *sources: str, chmod: int | None = None, inline: tuple[tuple[str, bytes], ...] = ()
-) -> Copy:
-    return Copy(1, "COPY", sources, "/o", False, chmod=chmod, inline=inline)
+def copy(*sources: str, **said: object) -> Copy:
+    return replace(Copy(1, "COPY", sources, "/o", False), **said)  # type: ignore[arg-type]
+
+
+def parents(source: str, pattern: str, **said: object) -> Copy:
+    """`COPY --parents`, of one source."""
+    return copy(source, parents=(pattern,), **said)
 
 
 def tree(**entries: Entry) -> Tree:
@@ -147,29 +151,51 @@ def test_conflicts(step: Copy, destination: Destination, path: str) -> None:
 @pytest.mark.parametrize(
     ("destination", "sources", "made"),
     [
-        (ONTO, ("f",), ("/p",)),
-        (ONTO, ("d",), ("/p", "/p/o")),
-        (Destination("/f", is_dir=False), ("f",), ()),
-        (Destination("/", is_dir=True), ("f",), ()),
-        (Destination("/p/q", is_dir=True), ("f",), ("/p", "/p/q")),
-        (INTO, ("n*",), ()),  # what copies nothing makes nothing
+        (ONTO, ("f",), ["/p"]),
+        (ONTO, ("d",), ["/p", "/p/o"]),
+        (Destination("/f", is_dir=False), ("f",), []),
+        (Destination("/", is_dir=True), ("f",), []),
+        (Destination("/p/q", is_dir=True), ("f",), ["/p", "/p/q"]),
+        (INTO, ("n*",), []),  # what copies nothing makes nothing
     ],
 )
 def test_made_directories(
-    destination: Destination, sources: tuple[str, ...], made: tuple[str, ...]
+    destination: Destination, sources: tuple[str, ...], made: list[str]
 ) -> None:
-    assert manifest(copy(*sources), tree(f=FILE, d__f=FILE), destination, None).made == made
+    found = manifest(copy(*sources), tree(f=FILE, d__f=FILE), destination, None).made
+    assert list(found) == made
+    assert set(found.values()) <= {Entry("dir", 0o755)}
+
+
+OWNED, ROOTS = Entry("dir", 0o755, 11, 12), Entry("dir", 0o755)
+
+
+@pytest.mark.parametrize(
+    ("step", "made"),
+    [
+        (copy("f", dest_is_dir=True), [OWNED, OWNED]),
+        (copy("d", dest_is_dir=True), [OWNED, OWNED]),
+        (copy("f", dest_is_dir=True, legacy=True), [OWNED, OWNED]),
+        (copy("d", dest_is_dir=True, legacy=True), [ROOTS, OWNED]),
+        (copy("d", "f", dest_is_dir=True, legacy=True), [ROOTS, OWNED]),
+        (copy("f", "d", dest_is_dir=True, legacy=True), [OWNED, OWNED]),
+    ],
+)
+def test_the_owner_of_made_directories(step: Copy, made: list[Entry]) -> None:
+    files = tree(f=FILE, d__f=FILE)
+    found = manifest(step, files, Destination("/p/o", is_dir=True), (11, 12)).made
+    assert list(found.values()) == made
 
 
 def test_metadata_is_the_source_s_unless_a_flag_says_otherwise() -> None:
-    files = tree(d__f=FILE, d__e=DIR, d__l=LINK)
+    one = replace(FILE, inode=None)
+    files = tree(d__f=one, d__e=DIR, d__l=LINK)
     plain = manifest(copy("d"), files, INTO, None)
     assert {path: item.entry for path, item in plain.items.items()} == {
-        "/o/f": FILE,
+        "/o/f": one,
         "/o/e": DIR,
         "/o/l": LINK,
     }
-    assert plain.owner == (0, 0)
     changed = manifest(copy("d", chmod=0o4711), files, INTO, (11, 12))
     assert {(i.entry.uid, i.entry.gid) for i in changed.items.values()} == {(11, 12)}
     assert [changed.items[p].entry.mode for p in ("/o/f", "/o/e", "/o/l")] == [
@@ -177,13 +203,132 @@ def test_metadata_is_the_source_s_unless_a_flag_says_otherwise() -> None:
         0o4711,
         0o777,
     ]
-    assert changed.owner == (11, 12)
 
 
 def test_only_files_below_one_directory_keep_their_hard_links() -> None:
-    files = tree(d__f=FILE, f=FILE)
-    assert manifest(copy("d"), files, INTO, None).items["/o/f"].entry.inode == FILE.inode
-    assert manifest(copy("f"), files, INTO, None).items["/o/f"].entry.inode is None
+    files = tree(d__f=FILE, d__g=FILE, e__h=FILE, f=FILE)
+    items = manifest(copy("d", "e", "f"), files, INTO, None).items
+    first, second, other, alone = (items[f"/o/{n}"].entry.inode for n in ("g", "g", "h", "f"))
+    assert first == second is not None
+    assert other not in (None, first)  # a directory of its own, also one that a wildcard finds
+    assert alone is None
+
+
+@pytest.mark.parametrize(("keeps", "after"), [(0, 0o640), (0o7000, 0o4640)])
+def test_what_a_mode_leaves_of_the_source_s(keeps: int, after: int) -> None:
+    files = tree(f=replace(FILE, mode=0o4755), d__d=replace(DIR, mode=0o4711), d__l=LINK)
+    step = copy("f", "d", chmod=0o640, chmod_keeps=keeps)
+    modes = {p: i.entry.mode for p, i in manifest(step, files, INTO, None).items.items()}
+    assert modes == {"/o/f": after, "/o/d": after, "/o/l": LINK.mode}
+
+
+@pytest.mark.parametrize(
+    ("mode", "after"),
+    [
+        (0o4755, 0o755),
+        (0o4644, 0o644),
+        (0o2755, 0o755),
+        (0o2744, 0o2744),  # nobody of the group may run it
+        (0o6611, 0o611),
+        (0o1644, 0o1644),
+    ],
+)
+def test_the_engine_s_own_builder_changes_owners_last(mode: int, after: int) -> None:
+    files = tree(f=replace(FILE, mode=mode), d__d=replace(DIR, mode=mode))
+
+    def modes(step: Copy, owner: tuple[int, int] | None = None) -> list[int]:
+        return [i.entry.mode for i in manifest(step, files, INTO, owner).items.values()]
+
+    assert modes(copy("f", legacy=True)) == [after]
+    assert modes(copy("d", legacy=True)) == [mode]  # which a directory does not mind
+    assert modes(copy("f")) == [mode]
+    assert modes(copy("f", legacy=True, origin=0)) == [mode]
+    assert modes(copy("f", legacy=True, origin=0, chown="1"), (1, 1)) == [after]
+
+
+CAPABLE = replace(FILE, xattrs=(("security.capability", b"1"),))
+
+
+@pytest.mark.parametrize(
+    ("step", "entry", "expected"),
+    [
+        (copy("d"), FILE, None),  # as the file has them when it is read
+        (copy("d/f"), FILE, None),
+        (copy("d", legacy=True), FILE, ()),
+        (copy("d/f", legacy=True), FILE, ()),
+        (copy("d", origin=0), CAPABLE, CAPABLE.xattrs),
+        (copy("d/f", origin=0, chown="1"), CAPABLE, CAPABLE.xattrs),
+        (copy("d", origin=0, legacy=True), CAPABLE, CAPABLE.xattrs),
+        (copy("d/f", origin=0, legacy=True), CAPABLE, ()),
+        (copy("d", origin=0, legacy=True, chown="1"), CAPABLE, ()),
+    ],
+)
+def test_extended_attributes(
+    step: Copy, entry: Entry, expected: tuple[tuple[str, bytes], ...] | None
+) -> None:
+    owner = (1, 1) if step.chown else None
+    assert manifest(step, tree(d__f=entry), INTO, owner).items["/o/f"].entry.xattrs == expected
+
+
+def test_what_a_layer_would_take_for_a_mark_is_no_file_of_the_engine_s_own_builder() -> None:
+    files = Tree.of([("d/.wh.f", FILE), ("d/f", FILE)])
+    assert list(manifest(copy("d"), files, INTO, None).items) == ["/o/.wh.f", "/o/f"]
+    assert list(manifest(copy("d", legacy=True), files, INTO, None).items) == ["/o/f"]
+
+
+WAY = replace(DIR, mode=0o711)
+DEEP = tree(d=DIR, d__s=WAY, d__s__y=FILE, d__x=FILE, e__s=replace(DIR, mode=0o770), e__s__z=FILE)
+
+
+@pytest.mark.parametrize(
+    ("step", "written", "ways"),
+    [
+        (parents("", "d/s/y"), ["/o/d/s/y"], {"/o/d": 0o700, "/o/d/s": 0o711}),
+        (parents("d", "s/y"), ["/o/s/y"], {"/o/s": 0o711}),
+        (parents("", "d/s"), ["/o/d/s", "/o/d/s/y"], {"/o/d": 0o700}),
+        (parents("", "d/s/y", chmod=0o750), ["/o/d/s/y"], {"/o/d": 0o750, "/o/d/s": 0o750}),
+        # A second source finds the directories there, and only sets their modes.
+        (
+            copy("", "", parents=("d/s/y", "d/x"), chmod=0o750),
+            ["/o/d/s/y", "/o/d/x"],
+            {"/o/d": 0o700, "/o/d/s": 0o750},
+        ),
+        (
+            copy("d", "e", parents=("s/y", "s/z")),
+            ["/o/s/y", "/o/s/z"],
+            {"/o/s": 0o770},
+        ),
+        # What was a directory on the way is taken itself, and the other way round.
+        (
+            copy("d", "e", parents=("s/y", "s")),
+            ["/o/s", "/o/s/y", "/o/s/z"],
+            {},
+        ),
+        (copy("e", "d", parents=("s", "s/y")), ["/o/s", "/o/s/y", "/o/s/z"], {}),
+        (copy("d", exclude=("s", "!s/y", "x")), ["/o/s/y"], {"/o/s": 0o711}),
+    ],
+)
+def test_directories_on_the_way(step: Copy, written: list[str], ways: dict[str, int]) -> None:
+    found = manifest(step, DEEP, INTO, (11, 12))
+    assert sorted(found.items) == written
+    assert {path: found.made[path].mode for path in found.on_the_way} == ways
+    assert {path for path in found.made if path != "/o"} == ways.keys()
+    assert {(entry.uid, entry.gid) for entry in found.made.values()} == {(11, 12)}
+
+
+def test_a_directory_that_is_taken_and_then_passed_has_the_mode_of_the_last() -> None:
+    found = manifest(copy("e", "d", parents=("s", "s/y")), DEEP, INTO, None)
+    assert found.items["/o/s"].entry.mode == 0o711
+
+
+@pytest.mark.parametrize(
+    "step",
+    [copy("e", "d", parents=("s", "s/y")), copy("d", "e", parents=("s/y", "s"))],
+)
+def test_a_file_in_the_place_of_a_directory_on_the_way(step: Copy) -> None:
+    files = tree(e__s=FILE, d__s__y=FILE)
+    with pytest.raises(Conflict, match="/o/s"):
+        manifest(step, files, INTO, None)
 
 
 def test_inline_files() -> None:
@@ -192,6 +337,11 @@ def test_inline_files() -> None:
     assert items["/o/EOF"] == Item(Entry("file", 0o644, 1, 2, size=5, content=b"text\n"), "")
     alone = manifest(copy(inline=(("EOF", b""),)), Tree.of([]), ONTO, None)
     assert list(alone.items) == ["/p/o"]
+
+
+def test_inline_files_of_one_name_are_all_written_in_order() -> None:
+    step = copy(inline=(("A", b"1"), ("B", b"2"), ("A", b"3")))
+    assert manifest(step, Tree.of([]), ONTO, None).items["/p/o"].entry.content == b"3"
 
 
 SAVED = replace(FILE, digest=b"", stamp=(2,))
@@ -221,6 +371,17 @@ INLINE = Entry("file", 0o644, content=b"1")
         pytest.param(LINK, LINK, False, False, id="the same link"),
         pytest.param(LINK, LINK, True, True, id="a doubted link"),
         pytest.param(DIR, DIR, True, False, id="the same directory"),
+        pytest.param(
+            replace(FILE, xattrs=()), replace(FILE, xattrs=()), True, False, id="same attributes"
+        ),
+        pytest.param(
+            replace(FILE, xattrs=()),
+            replace(FILE, xattrs=(("user.a", b""),)),
+            True,
+            True,
+            id="other attributes",
+        ),
+        pytest.param(FILE, replace(FILE, xattrs=(("user.a", b""),)), True, False, id="never known"),
         pytest.param(INLINE, INLINE, False, False, id="the same text"),
         pytest.param(INLINE, replace(INLINE, content=b"2"), False, True, id="other text"),
     ],
@@ -228,7 +389,7 @@ INLINE = Entry("file", 0o644, content=b"1")
 def test_delta(old: Entry, new: Entry, doubtful: bool, is_written: bool) -> None:
     doubted = frozenset({"s"} if doubtful else ())
     landed, wanted = (Manifest({"/o/s": Item(entry, "s")}) for entry in (old, new))
-    found = delta(landed, wanted, doubted, full=False)
+    found = delta(landed, wanted, doubted)
     assert found == Delta({"/o/s": wanted.items["/o/s"]} if is_written else {})
     assert bool(found) is is_written
 
@@ -236,32 +397,88 @@ def test_delta(old: Entry, new: Entry, doubtful: bool, is_written: bool) -> None
 def test_a_path_is_written_when_its_bytes_come_from_elsewhere() -> None:
     plain = replace(FILE, digest=b"")
     landed, wanted = (Manifest({"/o/f": Item(plain, source)}) for source in ("a", "b"))
-    assert delta(landed, wanted, frozenset(), full=False).written
-
-
-def test_delta_of_whole_manifests() -> None:
-    landed = Manifest({"/o/a": Item(FILE, "a"), "/o/b": Item(FILE, "b")})
-    wanted = Manifest({"/o/b": Item(FILE, "b"), "/o/c": Item(FILE, "c")})
-    assert delta(landed, wanted, frozenset(), full=False) == Delta(
-        {"/o/c": Item(FILE, "c")}, ("/o/a",)
-    )
-    assert delta(landed, wanted, frozenset(), full=True) == Delta(wanted.items, ("/o/a",))
+    assert delta(landed, wanted, frozenset()).written
 
 
 @pytest.mark.parametrize(
-    ("sources", "destination", "path", "expected"),
+    ("before", "after", "written"),
     [
-        (("d",), INTO, "d/x/y", ["/o/x/y"]),
-        (("",), INTO, "x", ["/o/x"]),
-        (("*",), INTO, "d/x", ["/o/x"]),
-        (("*.py",), INTO, "a.py", ["/o/a.py"]),
-        (("*.py",), ONTO, "a.py", []),
-        (("d",), INTO, "dx/y", []),
-        (("d", "d/x"), INTO, "d/x/y", ["/o/x/y", "/o/y"]),
-        (("f",), INTO, "f", []),  # a missing source fails the step, so nothing is cleared
+        ({"a": 1, "b": 1}, {"a": 1, "b": 1}, []),
+        ({"a": 1, "b": 1}, {"a": 2, "b": 2}, []),
+        ({"a": 1, "b": None}, {"a": 1, "b": None}, []),
+        ({"a": None, "b": None}, {"a": 1, "b": 1}, ["a", "b"]),
+        ({"a": 1, "b": 1}, {"a": None, "b": None}, ["a", "b"]),
+        ({"a": 1, "b": 1, "c": 2, "d": 2}, {"a": 1, "b": 2, "c": 2, "d": 1}, list("abcd")),
+        ({"a": 1, "b": 1, "c": None}, {"a": 1, "b": 1, "c": 1}, ["a", "b", "c"]),
+    ],
+)
+def test_files_are_written_together_where_their_links_changed(
+    before: dict[str, int | None], after: dict[str, int | None], written: list[str]
+) -> None:
+    def linked(inodes: dict[str, int | None]) -> Manifest:
+        return Manifest(
+            {
+                name: Item(replace(FILE, inode=None if inode is None else (inode,)), name)
+                for name, inode in inodes.items()
+            }
+        )
+
+    assert list(delta(linked(before), linked(after), frozenset()).written) == written
+
+
+def test_delta_of_whole_manifests() -> None:
+    one = replace(FILE, inode=None)
+    landed = Manifest({"/o/a": Item(one, "a"), "/o/b": Item(one, "b")})
+    wanted = Manifest({"/o/b": Item(one, "b"), "/o/c": Item(one, "c")})
+    assert delta(landed, wanted, frozenset()) == Delta({"/o/c": Item(one, "c")}, ("/o/a",))
+
+
+@pytest.mark.parametrize(
+    ("step", "destination", "path", "expected"),
+    [
+        (copy("d"), INTO, "d/x/y", ["/o/x/y"]),
+        (copy(""), INTO, "x", ["/o/x"]),
+        (copy("*"), INTO, "d/x", ["/o/x"]),
+        (copy("*.py"), INTO, "a.py", ["/o/a.py"]),
+        (copy("*.py"), ONTO, "a.py", []),
+        (copy("d"), INTO, "dx/y", []),
+        (copy("d", "d/x"), INTO, "d/x/y", ["/o/x/y", "/o/y"]),
+        (copy("f"), INTO, "f", []),  # a missing source fails the step, so nothing is cleared
+        (copy("d", exclude=("x",)), INTO, "d/x", []),
+        (copy("d", exclude=("x",)), INTO, "d/x/y", []),
+        (copy("d", exclude=("x", "!x/y")), INTO, "d/x/y", ["/o/x/y"]),
+        (copy("d", exclude=("d/x",)), INTO, "d/x", ["/o/x"]),
+        (copy("*.py", exclude=("*",)), INTO, "a.py", ["/o/a.py"]),
+        (parents("", "d/*/x"), INTO, "d/s/x", ["/o/d/s/x"]),
+        (parents("", "d/*/x"), INTO, "d/s/x/y", ["/o/d/s/x/y"]),
+        (parents("d", "**/x"), INTO, "d/s/t/x", ["/o/s/t/x"]),
+        (parents("", "d/*/x"), INTO, "d/s/y", []),
+        (parents("", "d/*/x"), INTO, "d/s", []),
     ],
 )
 def test_where_a_path_that_is_gone_can_have_been(
-    sources: tuple[str, ...], destination: Destination, path: str, expected: list[str]
+    step: Copy, destination: Destination, path: str, expected: list[str]
 ) -> None:
-    assert list(gone(copy(*sources), destination, path)) == expected
+    assert list(gone(step, destination, path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "path", "place", "taken"),
+    [
+        (parents("", "d/*/x"), "d/s", "/o/d/s", {"x", "x/x", "x/y"}),
+        (parents("", "d/*/x"), "d", "/o/d", {"s/x", "x/x"}),
+        (parents("d", "**/x"), "d/s/t", "/o/s/t", {"x", "s/x", "x/x", "x/y"}),
+        (copy("d", exclude=("s", "!s/x")), "d/s", "/o/s", {"x", "x/x", "x/y"}),
+        (parents("", "d/*/x"), "d/s/x", "", set()),  # taken itself
+        (parents("", "d/*/x"), "d/s/y", "", set()),  # nothing below it can be
+        (parents("", "d/*/x"), "e", "", set()),
+        (copy("d"), "d/s", "", set()),
+    ],
+)
+def test_where_a_directory_that_is_gone_was_passed(
+    step: Copy, path: str, place: str, taken: set[str]
+) -> None:
+    found = list(passed(step, INTO, path))
+    assert [where for where, _ in found] == ([place] if place else [])
+    below = ("x", "y", "x/x", "x/y", "s/x", "s/y")
+    assert {each for each in below for _, takes in found if takes(each)} == taken

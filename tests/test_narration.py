@@ -217,6 +217,21 @@ def test_a_step_that_failed_by_itself_is_told_once() -> None:
     ]
 
 
+def test_notices_have_their_line_and_the_same_hint_once() -> None:
+    hint = "Replay it clean."
+    happened = [
+        events.Notice(message="RUN echo a >> b appends to b each time", line=7, hint=hint),
+        events.Notice(message="RUN mkdir a\nmakes a", line=9, hint=hint),
+        events.Notice(message="the image has no shell"),
+    ]
+    assert told(happened).splitlines() == [
+        "! app/Dockerfile:7: RUN echo a >> b appends to b each time",
+        "  Replay it clean.",
+        "! app/Dockerfile:9: RUN mkdir a makes a",
+        "! the image has no shell",
+    ]
+
+
 @pytest.mark.parametrize(
     ("stages", "rehearsed", "line"),
     [
@@ -333,7 +348,17 @@ def test_foreign_text_is_made_visible_wherever_it_is_shown() -> None:
         returned("x", 1),
         events.RebuildNeeded(reason=evil, line=1),
         events.Error(message=evil, hint=evil),
+        events.Notice(message=evil, line=1, hint=evil),
+        events.Ready(container_id=evil, stages=1),
+        events.ContainerRestart(container_id=evil),
+        events.ContainerStopped(container_id=evil),
+        events.ContainerStarted(container_id=evil),
         end("failed", evil),
     ]
-    for teller in (narrator(verbose=True), narrator(rehearsed=True)):
-        assert "\x1b" not in told(push, teller)
+    graph = Dockerfile(f"FROM alpine AS build\nCOPY src \x1b\nRUN x {evil}\n").graph()
+    subject = Subject(evil, evil, evil, "the next save")
+    hostile = Narrator(subject, graph, verbose=True)
+    for teller in (narrator(verbose=True), narrator(rehearsed=True), hostile):
+        shown = [line.text for event in push for line in teller.tell(event)]
+        assert [line for line in shown if not line.isprintable()] == []
+        assert teller.activity.isprintable()

@@ -8,9 +8,10 @@ import tarfile
 import pytest
 
 from livepush.engine import ImageConfig
-from livepush.manifest import Destination, MissingSource, manifest
+from livepush.manifest import Destination, manifest
 from livepush.model import Copy
-from livepush.origin import fetch_sources, fetch_text
+from livepush.origin import fetch_copied, fetch_sources, fetch_text
+from livepush.selection import MissingSource
 from livepush.testing import FakeEngine, FakeImage, Files
 
 ENTRIES = {
@@ -26,6 +27,11 @@ ENTRIES = {
     "etc": None,
     "etc/passwd": "../other/passwd",
     "l": "lib",
+    "deep": None,
+    "deep/er": None,
+    "deep/er/x": b"x",
+    "deep/er/y": b"y",
+    "dl": "deep",
 }
 
 
@@ -35,6 +41,7 @@ async def container() -> tuple[FakeEngine, str]:
     with tarfile.open(fileobj=raw, mode="w") as tar:
         for name, said in ENTRIES.items():
             info = tarfile.TarInfo(name)
+            info.uid = 7
             if said is None:
                 info.type = tarfile.DIRTYPE
             elif isinstance(said, str):
@@ -80,6 +87,46 @@ async def test_what_leads_nowhere_is_missing(
 ) -> None:
     with pytest.raises(MissingSource):
         await fetch_sources(*container, [source])
+
+
+@pytest.mark.parametrize(
+    ("source", "pattern", "expected", "fetched"),
+    [
+        ("", "deep/er/x", {"deep/er/x"}, {"deep", "deep/er", "deep/er/x"}),
+        ("", "deep/er", {"deep/er/x", "deep/er/y"}, {"deep", "deep/er", "deep/er/x", "deep/er/y"}),
+        ("deep", "er/x", {"er/x"}, {"deep", "deep/er", "deep/er/x"}),
+        ("deep", "*/x", {"er/x"}, {"deep", "deep/er", "deep/er/x", "deep/er/y"}),
+        ("dl", "er/x", {"er/x"}, {"dl", "deep", "deep/er", "deep/er/x"}),
+        ("d[e]ep", "er/y", {"er/y"}, set(ENTRIES)),
+        ("", "dl/er/x", set(), {"dl"}),  # a pattern goes through no link
+        ("", "nope/*", set(), set()),
+        ("", "deep/nope/more/*", set(), {"deep"}),
+    ],
+)
+async def test_only_what_a_pattern_can_find_is_fetched_with_the_directories_above(
+    container: tuple[FakeEngine, str],
+    source: str,
+    pattern: str,
+    expected: set[str],
+    fetched: set[str],
+) -> None:
+    step = Copy(1, "COPY", (source,), "/o", True, parents=(pattern,))
+    bundle = await fetch_copied(*container, step)
+    bundle.close()
+    assert {path for path, _ in bundle.tree.walk()} == fetched
+    try:
+        written = manifest(step, bundle.tree, Destination("/o", is_dir=True), None)
+    except MissingSource:
+        assert not expected
+        return
+    assert {path.removeprefix("/o/") for path in written.items} - {"er", "deep/er"} == expected
+    ways = {path: entry.uid for path, entry in written.made.items() if path != "/o"}
+    assert set(ways.values()) <= {7}
+
+
+async def test_a_directory_to_start_from_must_be_there(container: tuple[FakeEngine, str]) -> None:
+    with pytest.raises(MissingSource, match="nope"):
+        await fetch_copied(*container, Copy(1, "COPY", ("nope",), "/o", True, parents=("lib/*",)))
 
 
 async def test_the_root_can_be_a_source(container: tuple[FakeEngine, str]) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livepush.errors import InvalidArgumentError
-from livepush.pattern import compile_component, has_wildcard, respell
+from livepush.pattern import compile_component, component, has_wildcard, respell
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,13 @@ def test_a_malformed_pattern_is_refused_by_name(pattern: str) -> None:
         compile_component(pattern)
 
     assert repr(pattern) in caught.value.message
+
+
+@pytest.mark.parametrize("pattern", ["[", "a[", "x[a-]"])
+def test_a_malformed_component_of_a_source_matches_nothing(pattern: str) -> None:
+    names = ["", "[", "a[", "a", "x[a-]", "xa"]
+    assert not any(component(pattern).match(name) for name in names)
+    assert component("a[b]").match("ab")
 
 
 @given(pattern=st.text("*?ab.\n", max_size=6), name=st.text("ab.\n", max_size=6))

@@ -109,27 +109,37 @@ RESTART = "restart the application's container <-"
             id="without one it is there",
         ),
         pytest.param(
-            "FROM bb\nCOPY a /a\nRUN --mount=type=cache,target=/c r\n",
-            ["a"],
+            "FROM bb\nCOPY a /a\nRUN --mount=type=cache,target=/c r\nRUN s\nCOPY b /b\n",
+            ["a", "b"],
             [
-                "copy line 2 COPY a /a <- a",
-                "rebuild line 3 RUN --mount=type=cache,target=/c r <- a",
-                f"{RESTART} a",
+                "build line 3 RUN --mount=type=cache,target=/c r <- a",
+                "copy line 5 COPY b /b <- b",
+                f"{RESTART} a, b",
             ],
             id="a command that only a build can run",
         ),
         pytest.param(
-            "FROM bb\nRUN --mount=source=d,target=/d r\nCOPY a /a\n",
-            ["d/x"],
-            ["rebuild line 2 RUN --mount=source=d,target=/d r <- d/x", f"{RESTART} d/x"],
-            id="is reached by what is mounted",
-        ),
-        pytest.param(
-            "FROM bb AS s\nCOPY a /a\nFROM bb\nCOPY --from=s --parents /a /b\n",
+            "FROM bb\nCOPY a /a\nRUN --mount=type=secret,id=s r\n",
             ["a"],
             [
                 "copy line 2 COPY a /a <- a",
-                "rebuild line 4 COPY --from=s --parents /a /b <- a",
+                "rebuild line 3 RUN --mount=type=secret,id=s r <- a",
+                f"{RESTART} a",
+            ],
+            id="a command that not even livepush can have built",
+        ),
+        pytest.param(
+            "FROM bb\nRUN --mount=source=d,target=/d r\nCOPY a /a\n",
+            ["d/x"],
+            ["build line 2 RUN --mount=source=d,target=/d r <- d/x", f"{RESTART} d/x"],
+            id="is reached by what is mounted",
+        ),
+        pytest.param(
+            "FROM bb AS s\nCOPY a /a\nFROM bb\nRUN --mount=from=s,target=/s r\n",
+            ["a"],
+            [
+                "copy line 2 COPY a /a <- a",
+                "build line 4 RUN --mount=from=s,target=/s r <- a",
                 f"{RESTART} a",
             ],
             id="and by what it takes from a stage",
@@ -143,12 +153,7 @@ RESTART = "restart the application's container <-"
         pytest.param(
             "FROM bb\nCOPY a /a\nRUN r\nADD https://example.org/x /x\n",
             ["a"],
-            [
-                "copy line 2 COPY a /a <- a",
-                "run line 3 RUN r <- a",
-                "rebuild line 4 ADD https://example.org/x /x <- a",
-                f"{RESTART} a",
-            ],
+            ["build line 3 RUN r <- a", f"{RESTART} a"],
             id="but a command may have removed it",
         ),
         pytest.param(
@@ -163,6 +168,21 @@ RESTART = "restart the application's container <-"
 def test_rules(text: str, changed: list[str], lines: list[str]) -> None:
     assert plan(text, *changed) == lines
     assert plan(text, deleted=changed) == lines
+
+
+def test_replayed_clean_a_stage_is_built_up_to_its_last_command() -> None:
+    graph = replace(Dockerfile(STAGES).graph(), replay="clean")
+    lines = [" ".join(line.split()) for line in make_plan(graph, ["a", "c"], ()).lines()]
+    assert lines == [
+        "stage 0 (s)",
+        "build line 3 RUN one <- a",
+        "stage 1, the application",
+        "build line 7 RUN two <- a, c",
+        f"{RESTART} a, c",
+    ]
+    live = replace(Dockerfile(LIVE).graph(), replay="clean")
+    assert [a.verb for a in make_plan(live, ["b"], ()).actions] == ["build"]
+    assert [a.verb for a in make_plan(live, ["a"], ()).actions] == ["build", "restart"]
 
 
 def test_the_printed_plan() -> None:
@@ -238,7 +258,7 @@ def fits(pattern: str, part: str) -> bool:
 
 GRAPH = Dockerfile(
     "FROM bb AS s\nCOPY a /a\nRUN one\nCOPY b /b\n"
-    "FROM bb\nCOPY c /c\nCOPY --from=s /a /a\nRUN --mount=type=cache,target=/c two\n"
+    "FROM bb\nCOPY c /c\nCOPY --from=s /a /a\nRUN --mount=type=secret,id=s two\n"
 ).graph()
 PLANS = st.frozensets(st.sampled_from(["a", "b", "c", "z"])).map(
     lambda paths: make_plan(GRAPH, paths, ())
@@ -256,17 +276,25 @@ def test_plans_add_up(one: Plan, two: Plan, three: Plan) -> None:
     assert {a.ref for a in one.merged(two).actions} == {a.ref for a in one.actions + two.actions}
 
 
-@given(PLANS, PLANS, REFS)
-def test_what_is_due_or_full_in_either_is_so_in_both(one: Plan, two: Plan, ref: StepRef) -> None:
-    for action in one.with_due(ref).merged(two).actions:
-        parts = [a for p in (one.with_due(ref), two) for a in p.actions if a.ref == action.ref]
+@given(PLANS, PLANS, st.data())
+def test_what_is_due_or_full_in_either_is_so_in_both(
+    one: Plan, two: Plan, data: st.DataObject
+) -> None:
+    if one:
+        one = one.with_due(data.draw(st.sampled_from(one.actions)))
+    for action in one.merged(two).actions:
+        parts = [a for p in (one, two) for a in p.actions if a.ref == action.ref]
         assert action.due == any(part.due for part in parts)
         assert action.full == any(part.full for part in parts)
         assert action.takes == frozenset().union(*(part.takes for part in parts))
 
 
+def changed(plan: Plan, ref: StepRef) -> Plan:
+    return plan.with_due(next(action for action in plan.actions if action.ref == ref))
+
+
 @pytest.mark.parametrize(
-    ("changed", "due"),
+    ("ref", "due"),
     [
         ((0, 0), [(0, 1), (0, 2)]),
         ((0, 1), [(0, 2)]),
@@ -274,8 +302,8 @@ def test_what_is_due_or_full_in_either_is_so_in_both(one: Plan, two: Plan, ref: 
         ((1, 2), [(1, 3)]),
     ],
 )
-def test_what_follows_from_a_step_is_due(changed: StepRef, due: list[StepRef]) -> None:
-    actions = make_plan(GRAPH, ["a"], ()).with_due(changed).actions
+def test_what_follows_from_a_step_is_due(ref: StepRef, due: list[StepRef]) -> None:
+    actions = changed(make_plan(GRAPH, ["a"], ()), ref).actions
     assert [action.ref for action in actions if action.due] == due
 
 
@@ -284,8 +312,33 @@ def test_a_restart_is_due_only_by_what_stands_before_the_live_point() -> None:
     assert both.restarts
     assert both.actions[-1].because == {"a"}
     assert not Dockerfile(LIVE).plan(["b"]).restarts
-    assert [a.verb for a in both.with_due((0, 1)).actions if a.due] == ["run"]
-    assert [a.verb for a in both.with_due((0, 0)).actions if a.due] == ["sync", "run", "restart"]
+    assert [a.verb for a in changed(both, (0, 1)).actions if a.due] == ["run"]
+    assert [a.verb for a in changed(both, (0, 0)).actions if a.due] == ["sync", "run", "restart"]
+
+
+def test_a_build_that_stands_for_a_step_before_the_live_point_makes_the_restart_due() -> None:
+    plan = make_plan(replace(Dockerfile(LIVE).graph(), replay="clean"), ["a"], ())
+    assert [a.verb for a in changed(plan, (0, 2)).actions if a.due] == ["restart"]
+
+
+BUILT = Dockerfile(
+    "FROM bb\nCOPY a /a\nRUN one\nCOPY b /b\nRUN --mount=type=cache,target=/c two\n"
+    "COPY c /c\nADD https://example.org/x /x\nRUN three\nCOPY d /d\n"
+).graph()
+BUILT_PLANS = st.frozensets(st.sampled_from(["a", "b", "c", "d"])).map(
+    lambda paths: make_plan(BUILT, paths, ())
+)
+
+
+@given(BUILT_PLANS, BUILT_PLANS, BUILT_PLANS)
+def test_plans_with_builds_add_up(one: Plan, two: Plan, three: Plan) -> None:
+    assert one.merged(one) == one
+    assert one.merged(two) == two.merged(one)
+    assert one.merged(two).merged(three) == one.merged(two.merged(three))
+    assert one.merged(two).paths == one.paths | two.paths
+    if len({a.verb for a in one.actions + two.actions} & {"run", "build"}) == 2:
+        assert [a.verb for a in one.merged(two).actions].count("build") == 1
+        assert "run" not in {a.verb for a in one.merged(two).actions}
 
 
 @given(PLANS, st.frozensets(st.sampled_from(["a", "b", "c"])))

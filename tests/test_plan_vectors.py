@@ -60,7 +60,7 @@ def test_vector(group: Mapping[str, Any], case: Mapping[str, Any]) -> None:
     assert replayed(graph, plan) == (ours or original)
     if ours is None:
         # The original groups neighbouring copies; ours takes only those that have to be redone.
-        steps = (graph.stages[a.stage].steps[a.position] for a in plan.actions if a.is_copy)
+        steps = (graph.stages[a.stage].steps[a.position] for a in plan.actions if a.finds_out)
         assert {s for step in steps if isinstance(step, Copy) for s in step.sources} <= copied
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from livepush.engine import ContainerInfo, ImageConfig, PathStat
-from livepush.replies import Build, Frames, container_info, image_config, path_stat
+from livepush.replies import Frames, container_info, image_config, path_stat
 
 
 def frame(stream: int, payload: bytes) -> bytes:
@@ -23,37 +23,6 @@ def test_frames_are_whole_however_they_come(size: int) -> None:
     for start in range(0, len(sent), size):
         got += frames.feed(sent[start : start + size])
     assert got == [(b"out", False), (b"", True), (b"err\n", True)]
-
-
-def test_the_last_image_of_a_legacy_build_counts() -> None:
-    build = Build()
-    lines = [
-        {"stream": "Step 1/2 : FROM a"},
-        {"aux": {"ID": "sha256:1"}},
-        {"status": "Pulling"},
-        {"stream": "\n"},
-        {"aux": {"ID": "sha256:2"}},
-    ]
-    sent = b"\r\n".join(json.dumps(line).encode() for line in lines) + b"\r\n"
-    told = [text for byte in sent for text in build.feed(bytes([byte]))]
-    assert (b"".join(told), build.image, build.error) == (b"Step 1/2 : FROM a\n", "sha256:2", "")
-
-
-def test_a_buildkit_build_tells_one_image_among_its_traces() -> None:
-    build = Build()
-    lines = [
-        {"id": "moby.buildkit.trace", "aux": "Cm8KR3NoYTI1Njo="},
-        {"id": "moby.image.id", "aux": {"ID": "sha256:1"}},
-        {"id": "moby.buildkit.trace", "aux": "Cm8KR3NoYTI1Njo="},
-    ]
-    assert [*build.feed(b"\n".join(json.dumps(line).encode() for line in lines) + b"\n")] == []
-    assert build.image == "sha256:1"
-
-
-def test_a_failed_build_tells_why() -> None:
-    build = Build()
-    assert [*build.feed(b'{"errorDetail":{"code":1},"error":"returned 1"}\n')] == []
-    assert (build.image, build.error) == ("", "returned 1")
 
 
 @pytest.mark.parametrize(
@@ -75,8 +44,13 @@ def test_go_modes(go_mode: int, link: str, expected: PathStat) -> None:
 
 
 def test_what_is_left_out_is_empty() -> None:
-    assert image_config({"Id": "sha256:1", "Config": None}) == ImageConfig("sha256:1")
-    assert image_config({"Id": "sha256:1"}) == ImageConfig("sha256:1")
+    assert image_config({"Id": "sha256:1", "Config": None}, "1.50") == ImageConfig("sha256:1")
+    assert image_config({"Id": "sha256:1"}, "1.50") == ImageConfig("sha256:1")
+
+
+@pytest.mark.parametrize(("version", "old"), [("1.41", True), ("1.44", True), ("1.45", False)])
+def test_the_age_of_buildkit_is_that_of_the_engine(version: str, old: bool) -> None:
+    assert image_config({"Id": "sha256:1"}, version).old_buildkit is old
     reply = {
         "Id": "1",
         "Name": "/n",

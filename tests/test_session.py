@@ -18,8 +18,9 @@ from livepush.errors import (
 from livepush.events import Event
 from livepush.push import PushResult
 from livepush.session import Livepush
-from livepush.testing import FakeEngine, Node
+from livepush.testing import FakeEngine, FakeImage, FakeLayer, Files, Node
 
+from .archives import Item, packed
 from .conftest import BUSYBOX
 
 PLAIN = f"""\
@@ -394,6 +395,15 @@ async def test_ignored_paths_are_nothing(world: Open) -> None:
     assert web.holds("/app/src/x.log") is None
 
 
+async def test_an_ignore_file_that_is_pushed_counts_at_once(world: Open) -> None:
+    web = await world(PLAIN, deps="d1", src__main="one", src__x="noise")
+    assert (await web.save(".dockerignore", "src/x\n")).status == "succeeded"
+    assert (web.holds("/app/src/x"), web.holds("/app/src/main")) == (None, "one")
+    (web.root / ".dockerignore").unlink()
+    await web.session.perform_livepush([], [".dockerignore"])
+    assert web.holds("/app/src/x") == "noise"
+
+
 async def test_the_ends_of_a_session_leave_nothing_behind(
     world: Open, fake_engine: FakeEngine
 ) -> None:
@@ -499,3 +509,64 @@ async def test_a_deletion_without_a_shell_is_set_aside(world: Open) -> None:
     result = await web.session.perform_livepush([], ["src/old"])
     assert (result.status, result.owed) == ("failed", ("src/old",))
     assert "rebuildNeeded" in web.names()
+
+
+async def test_what_is_mounted_is_refused_and_the_rest_goes_on(
+    tmp_path: Path, fake_engine: FakeEngine
+) -> None:
+    container = fake_engine.add_container(BUSYBOX, name="web", mounts=["/app/src"])
+    (tmp_path / "deps").write_text("d1")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/main").write_text("one")
+    async with await _init(tmp_path, fake_engine) as session:
+        told: list[Event] = []
+        session.on("rebuildNeeded", told.append)
+        (tmp_path / "src/main").write_text("two")
+        result = await session.perform_livepush(["src/main"])
+        assert (result.status, result.owed) == ("failed", ("src/main",))
+        assert [(event.line, event.reason) for event in told] == [  # type: ignore[attr-defined]
+            (4, "COPY src /app/src changes what is mounted at /app/src")
+        ]
+        (tmp_path / "deps").write_text("d2")
+        result = await session.perform_livepush(["deps"])
+        assert result.owed == ("src/main",)
+    files = fake_engine.files(container)
+    assert files.read("/installed") == b"d2"
+    assert files.read("/app/src/main") is None
+
+
+async def test_what_a_command_wrote_beneath_a_copy_comes_back(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    base = FakeImage(Files())
+    base.files.place("/bin/sh", Node("file"))
+    engine.add_image(base, tag="base")
+    wrote = packed(Item("app/x", content=b"d1"))
+    copied = packed(Item("app/x", content=b"mine"), Item("app/y", content=b"mine"))
+    image = base.extended(
+        FakeLayer("COPY deps /deps # buildkit", packed(Item("deps", content=b"d1"))),
+        FakeLayer("RUN /bin/sh -c cat /deps > /app/x # buildkit", wrote),
+        FakeLayer("COPY src /app # buildkit", copied),
+    )
+    files = engine.files(engine.add_container(engine.add_image(image), name="web"))
+    text = "FROM base\nCOPY deps /deps\nRUN cat /deps > /app/x\nCOPY src /app\n"
+    (tmp_path / "deps").write_text("d1")
+    (tmp_path / "src").mkdir()
+    for name in "xy":
+        (tmp_path / "src" / name).write_text("mine")
+    async with await _init(tmp_path, engine, dockerfile_content=text) as session:
+        (tmp_path / "src/x").unlink()
+        await session.perform_livepush([], ["src/x"])
+        assert files.read("/app/x") == b"d1"
+
+        (tmp_path / "src/x").write_text("mine again")
+        (tmp_path / "deps").write_text("d2")
+        await session.perform_livepush(["src/x", "deps"])
+        assert files.read("/app/x") == b"mine again"
+
+        # What the command wrote this time nobody has seen: it runs once more.
+        engine.calls.clear()
+        (tmp_path / "src/x").unlink()
+        await session.perform_livepush([], ["src/x"])
+        assert files.read("/app/x") == b"d2"
+        assert files.read("/app/y") == b"mine"
+        assert [call.verb for call in engine.calls].count("run") == 1

@@ -76,6 +76,8 @@ def test_copy_operands(line: str, sources: tuple[str, ...], dest: str, is_dir: b
         ("--chmod=0", "", 0),
         ("--chmod=u+x", "", None),
         ("--chmod=789", "", None),
+        ("--chmod=77777", "", 0o7777),
+        ("--chmod=077777777777777", "", None),
         ("--chmod=$M", "", None),
         ("--link --chown=bob", "bob", None),
     ],
@@ -103,17 +105,100 @@ def test_heredocs_are_files_of_the_step() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "inline"),
+    [
+        (["COPY <<A <<B <<A /o/", "$V", "A", "$V", "B", "last", "A"], [b"v\n", b"v\n", b"last\n"]),
+        (["COPY <<-A /o", "\t'$V'", "\tA"], [b"'v'\n"]),
+        (["COPY <<'A' <<B /o", "$V", "A", "$V", "B"], [b"$V\n", b"v\n"]),
+        (["ADD <<A /o", "${X:-x}", "A"], [b"x\n"]),
+        (["COPY <<A /o", "A"], [b""]),
+    ],
+)
+def test_heredocs_are_expanded_unless_their_word_is_quoted(
+    lines: list[str], inline: list[bytes]
+) -> None:
+    made = copied("ENV V=v", *lines)
+    assert [content for _, content in made.inline] == inline
+    assert made.sources == ()
+
+
+def test_what_no_heredoc_can_be_expanded_to_is_told_with_its_line() -> None:
+    with pytest.raises(DockerfileParseError, match="X: gone") as error:
+        graph("FROM bb", "COPY <<A /o", "${X:?gone}", "A")
+    assert error.value.line == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sources", "patterns"),
+    [
+        ("d/s/y", ("",), ("d/s/y",)),
+        ("./d//s/ /a", ("", ""), ("d/s", "a")),
+        ("d/./s/y", ("d",), ("s/y",)),
+        ("/d/./s/./y", ("d",), ("s/y",)),
+        ("/./d/s", ("",), ("d/s",)),
+        ("./d*/./**/x", ("d*",), ("**/x",)),
+        ("d/../a ../b d/./../c", ("", "", "d"), ("a", "b", "c")),
+        (".", ("",), ("",)),
+        ("$S/./x", ("src",), ("x",)),
+    ],
+)
+def test_parents(words: str, sources: tuple[str, ...], patterns: tuple[str, ...]) -> None:
+    made = copied("ENV S=src", f"COPY --parents {words} /o/")
+    assert (made.sources, made.parents) == (sources, patterns)
+
+
+def test_parents_can_be_said_not_to_be() -> None:
+    made = copied("COPY --parents=false d/./x /o/")
+    assert (made.sources, made.parents) == (("d/x",), ())
+
+
+@pytest.mark.parametrize("keyword", ["COPY", "ADD"])
+def test_exclude(keyword: str) -> None:
+    made = copied("ENV V=x", f'{keyword} --exclude=*.md --exclude=" !a b/" --exclude=$V d /o/')
+    assert (made.sources, made.exclude) == (("d",), ("*.md", " !a b/", "$V"))
+
+
+@pytest.mark.parametrize(
+    "words", ["--exclude=! a", "--exclude=[ a", "--exclude=a/[b- a", "--parents a/[", "a/[b", "["]
+)
+def test_a_pattern_that_buildkit_refuses_is_told_with_its_line(words: str) -> None:
+    with pytest.raises(DockerfileParseError) as error:
+        graph("FROM bb", f"COPY {words} /o/", images={"bb": ImageConfig("")})
+    assert error.value.line == 2
+
+
+def test_an_older_builder_takes_a_wrong_pattern() -> None:
+    old = {"bb": ImageConfig("", old_buildkit=True)}
+    assert graph("FROM bb", "COPY a [ /o/", images=old).target.steps
+    made = Dockerfile("FROM bb\nCOPY a [ /o/\n").graph(legacy=True, images={"bb": IMAGE})
+    assert made.target.steps
+    assert graph("FROM bb", "COPY a [ /o/").target.steps  # nobody knows who builds it
+
+
+def test_what_an_older_buildkit_makes_of_a_mode() -> None:
+    old = {"bb": ImageConfig("", old_buildkit=True)}
+    lines = ("FROM bb AS s", "FROM s", "COPY --chmod=4755 a /o/")
+    made = graph(*lines, images=old).target.steps[-1]
+    assert isinstance(made, Copy)
+    assert (made.chmod, made.chmod_keeps) == (0o755, 0o7000)
+
+
+@pytest.mark.parametrize(
+    ("dest", "only_one"), [("/o/", False), ("./", False), (".", True), ("/o", True), ("..", True)]
+)
+def test_the_engine_s_own_builder_wants_a_slash_behind_many(dest: str, only_one: bool) -> None:
+    text = f"FROM bb\nCOPY a b {dest}\n"
+    steps = [Dockerfile(text).graph(legacy=legacy).target.steps[-1] for legacy in (True, False)]
+    assert [step.only_one for step in steps if isinstance(step, Copy)] == [only_one, False]
+
+
+@pytest.mark.parametrize(
     ("line", "sources", "origins"),
     [
-        ("COPY --exclude=*.md d/a *.c d/*.h d/* /o/", ("d/a", "", "d"), ()),
-        ("COPY --parents /d/./x /o/", ("d/x",), ()),
-        ("COPY --from=b --parents d /o/", (), (0,)),
-        ("COPY --from=image --parents d /o/", (), ()),
-        ("COPY <<A f /o/\n$x\nA", ("<<A", "f"), ()),
         ("ADD https://example.org/x f /o/", ("f",), ()),
         ("ADD git@example.org:x.git /o/", (), ()),
         ("ADD --checksum=sha256:0 HTTP://example.org/x /o/", (), ()),
-        ("ADD --unpack f /o/", ("f",), ()),
+        ("ADD --unpack=false f /o/", ("f",), ()),
         ("RUN --mount=type=cache,target=/c r", (), ()),
         ("RUN --mount=type=bind,source=$S,target=/c r", ("d",), ()),
         ("RUN --mount=target=/c,src=/d/x --mount=target=/d r", ("d/x", ""), ()),
@@ -134,7 +219,7 @@ def test_what_only_a_build_can_take(
 
 
 def test_add_of_local_files_is_a_copy() -> None:
-    made = copied("ADD --chown=1 a /o/")
+    made = copied("ADD --chown=1 --unpack --keep-git-dir a /o/")
     assert (made.sources, made.chown, made.is_add) == (("a",), "1", True)
 
 
@@ -146,6 +231,10 @@ def test_add_of_local_files_is_a_copy() -> None:
         ('RUN ["a b", "$X"]', '["a b", "$X"]', ("a b", "$X")),
         ("RUN ['a']", "['a']", ("/bin/bash", "-e", "['a']")),
         ("RUN <<A\nb\nc\nA", "b\nc\n", ("/bin/bash", "-e", "b\nc\n")),
+        ("RUN <<a.sh\nb\na.sh", "b\n", ("/bin/bash", "-e", "b\n")),
+        ("RUN 3<<-'x y'\n\tb\nx y", "b\n", ("/bin/bash", "-e", "b\n")),
+        ("RUN << A\nb\nA", "b\n", ("/bin/bash", "-e", "b\n")),
+        ("RUN <<A b\nc\nA", "<<A b\nc\nA", ("/bin/bash", "-e", "<<A b\nc\nA")),
         ("RUN cat <<A > /o\nb\nA", "cat <<A > /o\nb\nA", ("/bin/bash", "-e", "cat <<A > /o\nb\nA")),
     ],
 )
@@ -180,7 +269,8 @@ def test_a_run_sees_what_stands_before_it() -> None:
         (["ENV B=$G"], {}, {"B": ""}),
         ([], {"A": "undeclared"}, {}),
         ([], {"http_proxy": "p"}, {"http_proxy": "p", "HTTP_PROXY": "p"}),
-        (["ENV HTTP_PROXY=own"], {"HTTP_PROXY": "p"}, {"http_proxy": "p", "HTTP_PROXY": "own"}),
+        (["ENV HTTP_PROXY=own"], {"HTTP_PROXY": "p"}, {"http_proxy": "p", "HTTP_PROXY": "p"}),
+        (["ENV http_proxy=own"], {"Http_Proxy": "p"}, {"http_proxy": "p", "HTTP_PROXY": "p"}),
     ],
 )
 def test_variables(lines: list[str], arguments: dict[str, str], env: dict[str, str]) -> None:

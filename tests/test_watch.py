@@ -6,6 +6,7 @@ The slow clock is off unless a test is about it, so it is the hints alone that t
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import threading
@@ -19,7 +20,7 @@ import anyio.lowlevel
 import pytest
 import watchfiles
 
-from livepush import watch
+from livepush import registration, watch
 from livepush.context import Context
 from livepush.errors import InvalidArgumentError, LivepushError
 from livepush.watch import EVERYTHING, Watcher
@@ -364,8 +365,30 @@ async def test_the_slow_clock_is_not_put_off_by_hints(tmp_path: Path) -> None:
             hints = await anext(watcher)
 
 
+async def test_what_is_asked_for_is_hinted_at_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_AGAIN", 0.01)
+    async with Watcher(tmp_path, interval=NEVER) as watcher, asyncio.timeout(BOUND):
+        watcher.again(frozenset({"a"}))
+        watcher.again(frozenset({"b"}))
+        assert await anext(watcher) == {"a"}
+        assert await anext(watcher) == {"b"}
+
+
+async def test_polling_leaves_as_much_time_as_a_look_takes(tmp_path: Path) -> None:
+    async with Watcher(tmp_path, polling=True, poll_interval=0.01) as watcher:
+        await anext(watcher)
+        await anyio.sleep(0.2)  # a look at a large tree
+        with anyio.move_on_after(0.1) as early:
+            await anext(watcher)
+        assert early.cancelled_caught
+        async with asyncio.timeout(BOUND):
+            assert await anext(watcher) == EVERYTHING
+
+
 async def test_a_stall_raises_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_STALL", 0.0)
+    monkeypatch.setattr(registration, "_STALL", 0.0)
     async with Watcher(tmp_path, interval=NEVER) as watcher:
         await hints_until(watcher, EVERYTHING)
 
@@ -443,14 +466,10 @@ def refuse(error: Exception) -> Callable[..., NoReturn]:
     [
         (OSError(LIMIT), "more directories than the system lets a user watch", "max_user_watches"),
         (RuntimeError("Too many open files"), "cannot be watched: Too many", "max_user_instances"),
-        (
-            PermissionError("Permission denied"),
-            "cannot be watched: Permission",
-            "--trigger polling",
-        ),
+        (PermissionError("Permission denied"), "cannot be watched: Permission", "start again"),
     ],
 )
-async def test_a_refusal_says_what_to_do(
+async def test_what_the_system_refuses_to_watch_is_polled_with_one_warning(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
@@ -458,16 +477,47 @@ async def test_a_refusal_says_what_to_do(
     hint: str,
 ) -> None:
     monkeypatch.setattr("watchfiles.watch", refuse(error))
-    with pytest.raises(LivepushError, match=sentence) as caught:
-        await Watcher(tmp_path).__aenter__()
-    assert hint in caught.value.hint
+    warned: list[LivepushError] = []
+    async with (
+        Watcher(tmp_path, interval=NEVER, poll_interval=0.01, warn=warned.append) as watcher,
+        asyncio.timeout(BOUND),
+    ):
+        assert [await anext(watcher) for _ in range(3)] == [EVERYTHING] * 3
+    (warning,) = warned
+    assert sentence in warning.message
+    assert hint in warning.hint
 
 
-async def test_a_later_refusal_ends_the_iteration(
+async def test_a_later_refusal_is_answered_by_polling(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Watcher(tmp_path, interval=NEVER) as watcher:
+    warned: list[LivepushError] = []
+    context = Context.open(tmp_path)
+    async with Watcher(tmp_path, interval=NEVER, poll_interval=0.01, warn=warned.append) as watcher:
+        follower = Follower(context, watcher)
         monkeypatch.setattr("watchfiles.watch", refuse(OSError(LIMIT)))
+        write(tmp_path, "new/x")
+        async with asyncio.timeout(BOUND):
+            while not warned:
+                await follower.catch_up()
+                await anext(watcher)
+        assert not watching_threads()
+        write(tmp_path, "new/x", text="edited")
+        await follower.catch_up()
+    assert len(warned) == 1
+
+
+async def test_what_cannot_be_listed_is_polled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a directory on a medium that fails: no other process can tell what is in it."""
+    warned: list[LivepushError] = []
+    async with (
+        Watcher(tmp_path, interval=NEVER, poll_interval=0.01, warn=warned.append) as watcher,
+        asyncio.timeout(BOUND),
+    ):
+        monkeypatch.setattr(os, "scandir", refuse(OSError(errno.EIO, "Input/output error")))
         (tmp_path / "new").mkdir()
-        with pytest.raises(LivepushError, match="more directories"):
-            await hints_until(watcher, {"never"})
+        while not warned:
+            await anext(watcher)
+    assert "Input/output error" in warned[0].message

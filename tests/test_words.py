@@ -135,6 +135,46 @@ def test_expand_takes_the_escape_character_of_the_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "expected"),
+    [("a\udcffb", "a\ufffdb"), ("\ufeff$V", "value"), ("a\ufeff", "a\ufeff"), ("$RAW", "\udcff")],
+)
+def test_a_word_goes_through_the_scanner(word: str, expected: str) -> None:
+    assert words.expand(word, {**ENV, "RAW": "\udcff"}, "\\") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("'$V' \"$V\"\n", "'value' \"value\"\n"),
+        (r"\$V \\ \n \' \" `x`", "$V \\ n ' \" `x`"),
+        ("a\\\nb\n", "a\nb\n"),
+        ("a\\", "a"),
+        ("$$ $1 $. $", "  $. $"),
+        ("${UNSET:-d \"q\" 'r'}", "d \"q\" 'r'"),
+        ("${UNSET:-it's}", "it's"),
+        (r"${UNSET:-a\}b}", "a}b"),
+        ('${UNSET:-"$V"}', '"value"'),
+        ("${UNSET-u}${V:+set}${V#v}${V/v/w}", "usetaluewalue"),
+        ("it's\n", "it's\n"),
+        ("\ufeffa\udcff", "a\ufffd"),
+    ],
+)
+def test_the_body_of_a_heredoc_keeps_its_quotes(text: str, expected: str) -> None:
+    assert words.expand_body(text, ENV) == expected
+
+
+@pytest.mark.parametrize("text", ["${V\n", "${V!y}", "${UNSET:?gone}"])
+def test_the_body_of_a_heredoc_can_be_refused(text: str) -> None:
+    with pytest.raises(InvalidArgumentError):
+        words.expand_body(text, ENV)
+
+
+@given(st.text(alphabet="ab \n{}:-'\"`"))
+def test_the_body_of_a_heredoc_is_itself_without_dollars_and_backslashes(text: str) -> None:
+    assert words.expand_body(text, ENV) == text
+
+
+@pytest.mark.parametrize(
     ("word", "complaint"),
     [
         ("'open", "a closing ' is missing"),

@@ -2,51 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from livepush import leftovers
 from livepush.commands import interrupt
 from livepush.commands.complaint import tell
 from livepush.commands.connection import Connection, connect
 from livepush.commands.showing import closing
-from livepush.engine import LABEL, Engine, Owned
+from livepush.engine import LABEL, Owned
 from livepush.legible import visible
 
 _SHORT = 12  # characters of an id, as docker shows it
+_KEPT = {"running": "its session runs", "elsewhere": "made on another machine, see --all"}
 
 
-def clean(connection: Connection, *, dry_run: bool) -> int:
-    """Removes all that carries livepush's labels, containers first, and prints what; returns 0.
+def clean(connection: Connection, *, dry_run: bool, everything: bool) -> int:
+    """Removes what carries livepush's labels, containers first, and prints what; returns 0.
 
-    Whether a session still lives cannot be seen from here, so those that do lose their stage
-    containers, too. With `dry_run`, it only prints. Raises `EngineError`.
+    What a session holds that still runs stays, and so does what was made on another machine,
+    where it cannot be seen whether it does; with `everything` these go as well. With `dry_run`, it
+    only prints. Raises `EngineError`, once all that can be removed is.
     """
 
     async def work() -> int:
         engine = connect(connection)
         async with closing(engine):
-            found = await engine.owned()
-            if not dry_run:
-                await _remove(engine, found)
-            left = found if dry_run else await engine.owned()
-            _report(found, left, dry_run=dry_run)
+            found = {
+                each: "over" if everything else leftovers.fate(each)
+                for each in await engine.owned()
+            }
+            if dry_run:
+                _report(found, "would remove", ())
+                return 0
+            try:
+                await leftovers.remove(engine, [each for each in found if found[each] == "over"])
+            finally:
+                _report(found, "removed", await engine.owned())
         return 0
 
     return interrupt.run(work, stopping=lambda: tell("livepush: stopping"))
 
 
-async def _remove(engine: Engine, found: Iterable[Owned]) -> None:
-    for owned in found:
-        await (engine.remove if owned.kind == "container" else engine.remove_image)(owned.id)
-
-
-def _report(found: Iterable[Owned], left: Iterable[Owned], *, dry_run: bool) -> None:
+def _report(found: Mapping[Owned, str], done: str, left: Iterable[Owned]) -> None:
+    """What was `done` with those that were over, unless they are `left` all the same."""
     remaining = {owned.id for owned in left}
-    lines = [
-        f"{'would remove' if dry_run else 'in use' if owned.id in remaining else 'removed'} "
-        f"{_described(owned)}"
-        for owned in found
-    ]
-    print(*(lines or ["nothing to remove"]), sep="\n", flush=True)
+
+    def line(owned: Owned) -> str:
+        if found[owned] != "over":
+            return f"left {_described(owned)}: {_KEPT[found[owned]]}"
+        return f"{'in use' if owned.id in remaining else done} {_described(owned)}"
+
+    print(*(map(line, found) if found else ["nothing to remove"]), sep="\n", flush=True)
 
 
 def _described(owned: Owned) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from livepush.archived import without_archives
@@ -14,7 +14,7 @@ from livepush.context import Context
 from livepush.errors import DockerfileParseError, InvalidArgumentError
 from livepush.legible import visible
 from livepush.live import Dockerfile
-from livepush.model import Graph
+from livepush.model import Graph, Replay
 from livepush.snapshot import Snapshot
 
 STDIN = "-"
@@ -34,10 +34,12 @@ class Inputs:
     dockerfile: Dockerfile
     build_args: Mapping[str, str] = field(default_factory=dict)
     target: str = ""
+    replay: Replay = "in-place"
 
     def graph(self) -> Graph:
         """The stages, as far as they are known without an engine. Raises as `Dockerfile.graph`."""
         graph = self.dockerfile.graph(build_args=self.build_args, target=self.target)
+        graph = replace(graph, replay=self.replay)
         return without_archives(graph, Snapshot(self.context, self.context.scan()))
 
     def kept(self, files: Collection[str]) -> tuple[str, ...]:
@@ -88,10 +90,18 @@ def read_inputs(
 
 
 def given(build_args: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """`K=V` as it is; `K` has the environment's value, and is not given where it has none."""
+    """`K=V` as it is; `K` has the environment's value, and is not given where it has none.
+
+    Raises `InvalidArgumentError` for one without a name.
+    """
     split = [
         (name, equals, value) for name, equals, value in (a.partition("=") for a in build_args)
     ]
+    for name, equals, value in split:
+        if not name:
+            raise InvalidArgumentError(
+                f"the build argument {equals + value!r} has no name", hint="Write it as K=V or K."
+            )
     return {
         name: value if equals else environ[name]
         for name, equals, value in split

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from livepush.errors import LivepushError
+from livepush.cause import ungrouped
 
 KILLED = 130
 
@@ -22,10 +22,8 @@ def run(work: Callable[[], Awaitable[int]], *, stopping: Callable[[], None]) -> 
     That signal calls `stopping` and cancels `work`, which cleans up; the second ends the process
     with 130. Raises what `work` raises, out of the groups that its tasks have made of it.
     """
-    try:
+    with ungrouped():
         return asyncio.run(_until_signalled(work, stopping))
-    except BaseExceptionGroup as group:  # an exit can be among what the task groups gathered
-        raise _cause(group) from None
 
 
 async def _until_signalled(work: Callable[[], Awaitable[int]], stopping: Callable[[], None]) -> int:
@@ -44,17 +42,3 @@ async def _until_signalled(work: Callable[[], Awaitable[int]], stopping: Callabl
             loop.add_signal_handler(number, stop)
         return await work()
     return 0
-
-
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one exception of a group that is to be told of: an error of livepush's if there is."""
-    leaves = list(_leaves(group))
-    return next((leaf for leaf in leaves if isinstance(leaf, LivepushError)), leaves[0])
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    return [
-        leaf
-        for error in group.exceptions
-        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    ]

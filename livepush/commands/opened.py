@@ -84,6 +84,7 @@ async def opened(job: Job) -> AsyncIterator[Livepush]:
                 skip_container_restart=not options.restarts,
                 build_args=inputs.build_args,
                 target=inputs.target,
+                replay=inputs.replay,
             )
             show.busy = ""
             job.narrator.graph = session.pushes.graph

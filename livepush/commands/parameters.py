@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypedDict
 
 from livepush.commands.connection import Connection
 from livepush.commands.inputs import Inputs, read_inputs
 from livepush.commands.opened import Options
 from livepush.follow import Trigger
+from livepush.model import Replay
 from livepush.render import Progress
 
 
@@ -36,7 +38,11 @@ class Engine(TypedDict):
     tlskey: str
 
 
-class Session(Build, Engine):
+class Replayed(Build):
+    replay: Replay
+
+
+class Session(Replayed, Engine):
     container: str
     stage_images: tuple[str, ...]
     no_restart: bool
@@ -54,7 +60,7 @@ class Push(Session, Files):
     pass
 
 
-class Plan(Build, Files):
+class Plan(Replayed, Files):
     pass
 
 
@@ -66,13 +72,22 @@ class Verify(Build, Engine):
 
 class Clean(Engine):
     dry_run: bool
+    everything: bool
 
 
 def inputs(given: Build) -> Inputs:
     """The Dockerfile and context that are named. Raises as `read_inputs`."""
     return read_inputs(
-        given["path"], given["file"], build_args=given["build_args"], target=given["target"]
+        given["path"],
+        given["file"],
+        build_args=given["build_args"],
+        target=given["target"],
     )
+
+
+def replayed(given: Replayed) -> Inputs:
+    """The same for a command that plans, or carries plans out."""
+    return replace(inputs(given), replay=given["replay"])
 
 
 def connection(given: Engine) -> Connection:

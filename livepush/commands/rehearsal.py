@@ -10,10 +10,10 @@ from livepush.bus import Bus
 from livepush.commands.inputs import Inputs
 from livepush.context import Context
 from livepush.engine import ContainerInfo
-from livepush.executor import Executor
+from livepush.executor import Executor, Performed
 from livepush.leads import leads
 from livepush.model import Changes
-from livepush.plan import Action
+from livepush.plan import Action, StepRef
 from livepush.push import Pushes
 from livepush.tree import Tree
 
@@ -64,5 +64,8 @@ class _Idle(Executor):
     def __init__(self) -> None:
         """Without containers there is nothing to know."""
 
-    async def perform(self, action: Action) -> bool:
-        return False
+    def outdated(self) -> tuple[StepRef, ...]:
+        return ()
+
+    async def perform(self, action: Action) -> Performed:
+        return Performed(changed=False)

@@ -2,8 +2,8 @@
 
 Each module has `apply(instruction, scope)`, which returns the scope that the next line sees and
 the step that the instruction is, or None for one that only changes the scope. Instructions that
-are not named here (`CMD`, `LABEL`, `EXPOSE` …) leave no trace in files. `FROM` is the fold's own:
-it opens a stage, with the scope and the steps of its parent where that is a stage too.
+are not named here (`CMD`, `LABEL`, `EXPOSE` …) leave no trace in files. `FROM` alone opens a stage,
+with the scope and the steps of its parent where that is a stage too.
 
 What only an engine knows, the configuration of the base images, comes in as `images`; without it
 a base image is taken to have the defaults, which is what a plan without an engine can know.
@@ -12,25 +12,24 @@ a base image is taken to have the defaults, which is what a plan without an engi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import ModuleType
+from typing import Literal
 
 from livepush.dockerfile import parse_instruction
 from livepush.engine import ImageConfig
 from livepush.errors import DockerfileParseError, InvalidArgumentError
 from livepush.model import Arguments, Graph, Instruction, Scope, Stage, Step
-from livepush.stages import add, arg, copy, env, run, shell, user, workdir
-from livepush.words import expand, split
+from livepush.stages import add, arg, copy, env, from_, onbuild, run, shell, user, workdir
 
 SCRATCH = "scratch"
-# What BuildKit gives to every step, `COPY` included, of a stage whose image has none.
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _MODULES: Mapping[str, ModuleType] = {
     "ADD": add,
     "ARG": arg,
     "COPY": copy,
     "ENV": env,
+    "ONBUILD": onbuild,
     "RUN": run,
     "SHELL": shell,
     "USER": user,
@@ -53,33 +52,29 @@ def build_graph(
 
     `live_point` is the index of the live command among `instructions`. With `legacy` the rules are
     those of the engine's own builder, where they are not BuildKit's. `platform`, such as
-    `linux/amd64`, is that of the image. Raises
-    `DockerfileParseError` for what no builder takes, `InvalidArgumentError` for a `target` that
-    no stage is called.
+    `linux/amd64`, is that of the image. Raises `DockerfileParseError` for what no builder takes,
+    `InvalidArgumentError` for a `target` that no stage is called.
     """
-    known = {} if legacy or not platform else arg.of_platform(platform)
+    given = dict(arguments or {})
+    known = arg.declared_by_itself(platform, given) if platform and not legacy else {}
     start = Scope(
         escape=escape,
         legacy=legacy,
-        arguments=Arguments(given=dict(arguments or {}), defaults=known),
+        buildkit="" if legacy else _age_of_buildkit(images or {}),
+        arguments=Arguments(given, known),
     )
-    stages: list[Stage] = []
+    fold = _Fold(start, images or {})
     for index, instruction in enumerate(instructions):
-        try:
-            if instruction.keyword == "FROM":
-                stages.append(_open(instruction, stages, start, images or {}))
-            elif stages:
-                stages[-1] = _extended(stages[-1], instruction)
-            else:
-                declared = arg.declare(instruction, start.arguments, escape)
-                start = replace(start, arguments=declared)
-        except InvalidArgumentError as error:
-            raise DockerfileParseError(
-                error.message, line=instruction.line, hint=error.hint
-            ) from error
+        fold.take(instruction)
         if index == live_point:
-            stages[-1] = replace(stages[-1], live_from=len(stages[-1].steps))
-    return Graph(_up_to(stages, target))
+            fold.mark_live_point()
+    return Graph(_up_to(fold.stages, target))
+
+
+def _age_of_buildkit(images: Mapping[str, ImageConfig]) -> Literal["", "old", "new"]:
+    if not images:
+        return ""
+    return "old" if any(image.old_buildkit for image in images.values()) else "new"
 
 
 def base_images(
@@ -91,78 +86,46 @@ def base_images(
     return tuple(dict.fromkeys(names))
 
 
-def _open(
-    instruction: Instruction,
-    stages: Sequence[Stage],
-    start: Scope,
-    images: Mapping[str, ImageConfig],
-) -> Stage:
-    words = split(instruction.operands)
-    reference = expand(words[0], start.arguments.defaults, start.escape)
-    if not reference:
-        raise DockerfileParseError(
-            f"FROM {words[0]} names no image once its build arguments are filled in",
-            line=instruction.line,
-            hint="Give the ARG a default, or pass --build-arg.",
-        )
-    name = words[2].lower() if len(words) == 3 else ""
-    known = {stage.name: stage.index for stage in stages if stage.name}
-    numbers = {str(stage.index): stage.index for stage in stages}
-    parent = known.get(reference.lower())
-    scope = (
-        _inherited(stages[parent].scope)
-        if parent is not None
-        else _image_scope(start, images.get(reference))
-    )
-    stage = Stage(
-        index=len(stages),
-        name=name,
-        line=instruction.line,
-        base=reference if parent is None else parent,
-        image=reference if parent is None else stages[parent].image,
-        steps=() if parent is None else stages[parent].steps,
-        scope=replace(scope, stages={**numbers, **known}, arguments=start.arguments),
-    )
-    triggers = _triggers(parent, stages, images.get(reference))
+@dataclass(slots=True)
+class _Fold:
+    """What the lines so far come to; `start` is the scope that a stage of an image begins with."""
+
+    start: Scope
+    images: Mapping[str, ImageConfig]
+    stages: list[Stage] = field(default_factory=list)
+
+    def take(self, instruction: Instruction) -> None:
+        try:
+            self._take(instruction)
+        except InvalidArgumentError as error:
+            raise DockerfileParseError(
+                error.message, line=instruction.line, hint=error.hint
+            ) from error
+
+    def mark_live_point(self) -> None:
+        last = self.stages[-1]
+        self.stages[-1] = replace(last, live_from=len(last.steps))
+
+    def _take(self, instruction: Instruction) -> None:
+        if instruction.keyword == "FROM":
+            stage = from_.begin(instruction, self.stages, self.start, self.images)
+            self.stages.append(_triggered(stage))
+        elif self.stages:
+            self.stages[-1] = _extended(self.stages[-1], instruction)
+        else:
+            self.start = arg.declare(instruction, self.start)
+
+
+def _triggered(stage: Stage) -> Stage:
+    """A new stage after the triggers that it inherits, which are not its own to hand on."""
+    triggers = stage.scope.onbuild
+    stage = replace(stage, scope=replace(stage.scope, onbuild=()))
     for text in triggers:
-        stage = _extended(stage, parse_instruction(text, line=instruction.line))
+        stage = _extended(stage, parse_instruction(text, line=stage.line))
     return stage
 
 
-def _inherited(parent: Scope) -> Scope:
-    env = parent.env
-    if parent.legacy:
-        env = {name: value for name, value in env.items() if name in parent.kept}
-    return replace(parent, env=env, onbuild=())
-
-
-def _triggers(
-    parent: int | None, stages: Sequence[Stage], image: ImageConfig | None
-) -> tuple[str, ...]:
-    if parent is not None:
-        return stages[parent].scope.onbuild
-    return image.onbuild if image else ()
-
-
-def _image_scope(start: Scope, image: ImageConfig | None) -> Scope:
-    if image is None:
-        return replace(start, env={"PATH": _DEFAULT_PATH}, kept=frozenset({"PATH"}))
-    pairs = (variable.partition("=") for variable in image.env)
-    env = {"PATH": _DEFAULT_PATH, **{name: value for name, _, value in pairs}}
-    return replace(
-        start,
-        env=env,
-        kept=frozenset(env),
-        workdir=image.workdir or "/",
-        user=image.user,
-        shell=image.shell or start.shell,
-    )
-
-
 def _extended(stage: Stage, instruction: Instruction) -> Stage:
-    if instruction.keyword == "ONBUILD":
-        triggers = (*stage.scope.onbuild, instruction.text)
-        return replace(stage, scope=replace(stage.scope, onbuild=triggers))
     module = _MODULES.get(instruction.keyword)
     if module is None:
         return stage

@@ -12,19 +12,14 @@ from livepush.stages import copy
 
 _REMOTE = re.compile(r"(?i)(https?|ftp|git|ssh)://|git@")
 _DOWNLOADS = "downloads its source, which only a build can do"
-_ONLY_BUILT = {
-    "checksum": _DOWNLOADS,
-    "keep-git-dir": "clones its source, which only a build can do",
-    "unpack": "uses --unpack, which is not replayed live",
-}
+_KEEPS = "uses --unpack=false, which is not replayed live"
 
 
 def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, Copy | Fixed]:
-    sources = copy.operands(instruction, scope).sources
-    local = tuple(source for source in sources if not _REMOTE.match(source))
-    for flag in instruction.flags:
-        if flag.name in _ONLY_BUILT:
-            return scope, copy.refused(instruction, scope, local, _ONLY_BUILT[flag.name])
-    if local != sources:
+    words = copy.operands(instruction, scope)
+    local = tuple(source for source in words.sources if not _REMOTE.match(source))
+    if local != words.sources:
         return scope, copy.refused(instruction, scope, local, _DOWNLOADS)
-    return copy.apply(instruction, scope)
+    if (instruction.flag("unpack") or "").lower() == "false":
+        return scope, copy.refused(instruction, scope, local, _KEEPS)
+    return scope, copy.step_of(instruction, scope, words)

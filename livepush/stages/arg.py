@@ -8,10 +8,11 @@ after an `ENV` of the same name wins over it; with the legacy builder the argume
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from livepush.model import Arguments, Instruction, Scope
-from livepush.words import arg_pairs
+from livepush.words import arg_pairs, split_quoted
 
 
 def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, None]:
@@ -27,22 +28,34 @@ def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, None]:
     return replace(scope, env=env), None
 
 
-def declare(instruction: Instruction, arguments: Arguments, escape: str) -> Arguments:
-    """`arguments` with the defaults that an `ARG` before the first `FROM` declares."""
+def declare(instruction: Instruction, scope: Scope) -> Scope:
+    """`scope` with the defaults that an `ARG` before the first `FROM` declares.
+
+    With BuildKit a default sees the arguments before it on the line, too, and is not looked at
+    where the caller gave another value. An argument without any value is unset.
+    """
+    arguments = scope.arguments
     defaults = dict(arguments.defaults)
-    for name, default in arg_pairs(instruction.operands, defaults, escape):
-        value = arguments.given.get(name, default)
+    seen = dict(defaults) if scope.legacy else defaults
+    for word in split_quoted(instruction.operands, scope.escape):
+        name = word.partition("=")[0]
+        value = arguments.given.get(name)
+        if value is None or scope.legacy:
+            ((name, default),) = arg_pairs(word, seen, scope.escape)
+            value = arguments.given.get(name, default)
+        defaults.pop(name, None)
         if value is not None:
             defaults[name] = value
-    return replace(arguments, defaults=defaults)
+    return replace(scope, arguments=replace(arguments, defaults=defaults))
 
 
-def of_platform(platform: str) -> dict[str, str]:
-    """The arguments that BuildKit declares by itself; a stage sees those that it names."""
+def declared_by_itself(platform: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The arguments of BuildKit's own, of an image for `platform`; a stage sees those it names."""
     system, _, machine = platform.partition("/")
     architecture, _, variant = machine.partition("/")
     parts = {"PLATFORM": platform, "OS": system, "ARCH": architecture, "VARIANT": variant}
-    return {f"{whose}{part}": parts[part] for whose in ("TARGET", "BUILD") for part in parts}
+    known = {f"{whose}{part}": parts[part] for whose in ("TARGET", "BUILD") for part in parts}
+    return {name: given.get(name, value) for name, value in known.items()}
 
 
 def _value(name: str, default: str | None, arguments: Arguments) -> str | None:

@@ -9,6 +9,5 @@ from livepush.words import env_pairs
 
 
 def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, None]:
-    pairs = env_pairs(instruction.operands, scope.env, scope.escape)
-    kept = scope.kept | {name for name, _ in pairs}
-    return replace(scope, env={**scope.env, **dict(pairs)}, kept=kept), None
+    pairs = dict(env_pairs(instruction.operands, scope.env, scope.escape))
+    return replace(scope, env={**scope.env, **pairs}, kept={**scope.kept, **pairs}), None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import csv
 
+from livepush.citation import cite
+from livepush.errors import InvalidArgumentError
+from livepush.heredoc import delimiter
 from livepush.model import Fixed, Heredoc, Instruction, Run, Scope
+from livepush.stages import proxy
 from livepush.stages.reference import origin
 from livepush.tree import clean
 from livepush.words import expand, json_form
 
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
-_ONLY_HEREDOC = re.compile(r"<<-?(['\"]?)\w+\1\s*")
+# Mounts of what only the one who runs a build can lend to it.
+_LENT = ("secret", "ssh")
 # Flags that leave a command what it is by itself.
 _HARMLESS = {("network", "default"), ("security", "sandbox")}
 
@@ -19,8 +23,15 @@ def apply(instruction: Instruction, scope: Scope) -> tuple[Scope, Run | Fixed]:
     refusal = _refusal(instruction)
     if refusal:
         sources, origins = _mounted(instruction, scope)
-        text = str(instruction)
-        return scope, Fixed(instruction.line, text, refusal, sources, True, origins)
+        return scope, Fixed(
+            line=instruction.line,
+            text=str(instruction),
+            reason=refusal,
+            sources=sources,
+            is_command=True,
+            origins=origins,
+            buildable=not any(mount["type"] in _LENT for mount in _mounts(instruction)),
+        )
     command = _with_bodies(instruction)
     argv = json_form(instruction.operands) if not instruction.heredocs else None
     return scope, Run(
@@ -47,21 +58,34 @@ def _mounted(instruction: Instruction, scope: Scope) -> tuple[tuple[str, ...], t
     """What the mounts show to the command: paths of the build context, and stages."""
     sources: list[str] = []
     stages: list[int] = []
-    for flag in instruction.flags:
-        if flag.name != "mount":
-            continue
-        mount = dict(part.partition("=")[::2] for part in (flag.value or "").split(","))
+    for mount in _mounts(instruction):
         stage = origin(mount.get("from"), scope)
         if isinstance(stage, int):
             stages.append(stage)
-        elif stage is None and mount.get("type", "bind") == "bind":
+        elif stage is None and mount["type"] == "bind":
             path = mount.get("source") or mount.get("src") or ""
             sources.append(clean(expand(path, scope.env, scope.escape)))
     return tuple(sources), tuple(stages)
 
 
+def _mounts(instruction: Instruction) -> list[dict[str, str]]:
+    """The fields of each `--mount`. Raises `InvalidArgumentError` where they cannot be parted."""
+    values = [flag.value or "" for flag in instruction.flags if flag.name == "mount"]
+    return [
+        {"type": "bind", **dict(field.partition("=")[::2] for field in _fields(value))}
+        for value in values
+    ]
+
+
+def _fields(value: str) -> list[str]:
+    try:
+        return next(csv.reader([value], strict=True), [])
+    except csv.Error as error:
+        raise InvalidArgumentError(f"--mount={cite(value)} is no line of CSV: {error}") from error
+
+
 def _is_script(instruction: Instruction) -> bool:
-    return bool(instruction.heredocs) and bool(_ONLY_HEREDOC.fullmatch(instruction.operands))
+    return bool(instruction.heredocs) and delimiter(instruction.operands) is not None
 
 
 def _with_bodies(instruction: Instruction) -> str:
@@ -75,11 +99,4 @@ def _as_written(heredoc: Heredoc) -> str:
 
 
 def _environment(scope: Scope) -> dict[str, str]:
-    # Builders hand the proxies of the build arguments to every RUN, BuildKit in both spellings.
-    proxies = {
-        spelling: value
-        for name, value in scope.arguments.given.items()
-        if name.upper() in _PROXIES
-        for spelling in ((name,) if scope.legacy else (name.upper(), name.lower()))
-    }
-    return {**proxies, **scope.env}
+    return {**scope.env, **({} if scope.legacy else proxy.in_both_spellings(scope.arguments))}

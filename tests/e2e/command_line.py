@@ -82,10 +82,16 @@ class Watch:
 
 
 @asynccontextmanager
-async def watching(said: Path, *arguments: str, unprivileged: bool = False) -> AsyncIterator[Watch]:
+async def watching(
+    said: Path,
+    *arguments: str,
+    unprivileged: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator[Watch]:
     """`livepush watch` with those arguments, once it is ready; `said` gets its standard error.
 
     With `unprivileged` it may read only what it is allowed to, also where the tests are root's.
+    `environ` goes over the environment.
     """
     with said.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
@@ -93,6 +99,7 @@ async def watching(said: Path, *arguments: str, unprivileged: bool = False) -> A
             *(LIVEPUSH, "watch", "--progress", "json", *arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
+            env={**os.environ, **(environ or {})},
         )
     watch = Watch(process, said)
     try:

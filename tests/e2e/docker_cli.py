@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.e2e.trees import Tree, exported
@@ -20,12 +22,52 @@ class DockerError(AssertionError):
     """The docker command line refused what it was asked for."""
 
 
-def docker(*arguments: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A docker command line: its program, and what goes over the environment when it runs.
+
+    `DOCKER_HOST` there names the engine, `DOCKER_BUILDKIT` the builder.
+    """
+
+    program: str = "docker"
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def surroundings(self) -> dict[str, str]:
+        """The environment of the program."""
+        # By default the builder that every engine's command line has without a plug-in.
+        return {"DOCKER_BUILDKIT": "0", **os.environ, **self.environ}
+
+
+DEFAULT = Client()
+
+
+def buildkit_client(environ: Mapping[str, str]) -> Client | None:
+    """The first docker command line on the path that builds with BuildKit, None for none.
+
+    That is one with the buildx plug-in, or one so old that it needs none.
+    """
+    for folder in dict.fromkeys(os.get_exec_path()):
+        program = shutil.which("docker", path=folder)
+        if program is None:
+            continue
+        client = Client(program, {**environ, "DOCKER_BUILDKIT": "1"})
+        try:
+            offered = docker("build", "--help", client=client)
+        except DockerError:
+            continue
+        if "--secret" in offered:
+            return client
+    return None
+
+
+def docker(*arguments: str, client: Client = DEFAULT) -> str:
     """What the command prints. Raises `DockerError` where it fails."""
-    # By default the builder that every engine's command line has without a plug-in.
-    environ = {"DOCKER_BUILDKIT": "0", **os.environ}
     done = subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, env=environ, check=False
+        [client.program, *arguments],
+        capture_output=True,
+        text=True,
+        env=client.surroundings(),
+        check=False,
     )
     if done.returncode:
         raise DockerError(f"docker {' '.join(arguments)}:\n{done.stdout[-3000:]}{done.stderr}")
@@ -35,8 +77,10 @@ def docker(*arguments: str) -> str:
 class Bench:
     """What one test makes on the engine: images and containers by a name that is its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: Client = DEFAULT) -> None:
+        self.client = client
         self.run = f"livepush-test-{uuid.uuid4().hex[:12]}"
+        self._label = f"--label={LABEL}={self.run}"
         self._images: list[str] = []
 
     def build(
@@ -46,13 +90,18 @@ class Bench:
         *,
         stages: Iterable[str] = (),
         build_args: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> str:
-        """Builds an image, and one for each of the named `stages` so that they can be removed."""
+        """Builds an image, and one for each of the named `stages` so that they can be removed.
+
+        `options` are further ones of `docker build`.
+        """
         arguments = [f"--build-arg={name}={value}" for name, value in (build_args or {}).items()]
+        arguments += options
         for target in (*stages, ""):
             tag = f"{self.run}:{len(self._images)}"
-            docker(
-                *("build", "--quiet", "--force-rm", f"--label={LABEL}={self.run}"),
+            self.docker(
+                *("build", "--quiet", "--force-rm", self._label),
                 *(f"--tag={tag}", f"--file={dockerfile}", *arguments),
                 *([f"--target={target}"] if target else []),
                 str(context),
@@ -60,28 +109,32 @@ class Bench:
             self._images.append(tag)
         return self._images[-1]
 
-    def start(self, image: str, name: str = "app") -> str:
-        """A running container of `image`; its name."""
+    def start(self, image: str, name: str = "app", options: Sequence[str] = ()) -> str:
+        """A running container of `image`, with further options of `docker run`; its name."""
         container = f"{self.run}-{name}"
-        docker("run", "--detach", f"--label={LABEL}={self.run}", f"--name={container}", image)
+        self.docker("run", "--detach", self._label, f"--name={container}", *options, image)
         return container
 
     def tree_of(self, image: str) -> Tree:
         """The files of an image."""
-        container = docker("create", f"--label={LABEL}={self.run}", image)
-        try:
-            return exported(container)
-        finally:
-            docker("rm", container)
+        return self.tree(self.docker("create", self._label, image))
+
+    def tree(self, container: str) -> Tree:
+        """The files of a container."""
+        return exported(container, self.client.program, self.client.surroundings())
+
+    def docker(self, *arguments: str) -> str:
+        """What the docker command prints. Raises `DockerError` where it fails."""
+        return docker(*arguments, client=self.client)
 
     def remove(self) -> None:
         """Removes all that this bench made."""
         label = f"label={LABEL}={self.run}"
-        containers = docker("ps", "--all", "--quiet", "--filter", label).split()
+        containers = self.docker("ps", "--all", "--quiet", "--filter", label).split()
         if containers:
-            docker("rm", "--force", "--volumes", *containers)
+            self.docker("rm", "--force", "--volumes", *containers)
         if self._images:
-            docker("image", "rm", "--force", *reversed(self._images))
+            self.docker("image", "rm", "--force", *reversed(self._images))
 
 
 def started_at(container: str) -> str:
@@ -89,11 +142,11 @@ def started_at(container: str) -> str:
     return docker("inspect", "--format", "{{.State.StartedAt}}", container)
 
 
-def left_of(container: str) -> list[str]:
+def left_of(container: str, client: Client = DEFAULT) -> list[str]:
     """What livepush has on the engine for sessions with `container`."""
-    label = f"label=io.livepush.container={container}"
-    containers = docker("ps", "--all", "--quiet", "--filter", label).split()
-    return containers + docker("images", "--all", "--quiet", "--filter", label).split()
+    quiet = ("--all", "--quiet", "--filter", f"label=io.livepush.container={container}")
+    containers = docker("ps", *quiet, client=client).split()
+    return containers + docker("images", *quiet, client=client).split()
 
 
 async def answers(container: str, question: Sequence[str], wanted: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command_line import livepush
-from tests.e2e.docker_cli import Bench, left_of
+from tests.e2e.docker_cli import BUSYBOX, Bench, docker, left_of
 
 pytestmark = pytest.mark.e2e
 
@@ -46,7 +46,12 @@ def test_verify_proves_equality_and_names_each_difference(bench: Bench, tmp_path
                 "line": 2,
                 "step": "COPY src /app/src",
             },
-            {"path": "/built", "what": "other content", "line": None, "step": None},
+            {
+                "path": "/built",
+                "what": "other content",
+                "line": 3,
+                "step": "RUN cat /app/src/main > /built",
+            },
         ],
         "notBuilt": ["/app/log"],
     }
@@ -56,6 +61,39 @@ def test_verify_proves_equality_and_names_each_difference(bench: Bench, tmp_path
     again = livepush("verify", "--container", container, "--cached", str(tmp_path))
     assert again.returncode == 0, again.stdout
     assert left_of(container) == []
+
+
+def test_verify_knows_what_the_builders_have_added(bench: Bench, tmp_path: Path) -> None:
+    """A container as the README has it made, from a live Dockerfile that the context lacks."""
+    (tmp_path / "main").write_text("one")
+    (tmp_path / ".dockerignore").write_text("node_modules\n")
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {BUSYBOX}\nCOPY . /app\nRUN umask 077 && mkdir /made && rm /app/main\n"
+        "#dev-cmd-live=sleep 1000\nCMD sleep 1001\n"
+    )
+    live = tmp_path.with_name(f"{tmp_path.name}.live")
+    live.write_text(livepush("dockerfile", str(tmp_path)).stdout)
+    container = bench.start(bench.build(tmp_path, live))
+    docker("stop", "--time=0", container)
+
+    equal = livepush("verify", "--cached", "--container", container, str(tmp_path))
+    assert (equal.returncode, equal.stdout) == (0, f"{container} holds what a fresh build does\n")
+
+    changed = tmp_path / "changed"
+    changed.write_text("by hand")
+    docker("cp", str(changed), f"{container}:/app/.dockerignore")
+    docker("cp", str(changed), f"{container}:/app/main")
+    (tmp_path / "new\x1b[2J").write_text("")
+    differs = livepush("verify", "--cached", "--container", container, str(tmp_path))
+    assert differs.returncode == 1
+    assert differs.stdout.splitlines() == [
+        f"{container} differs from a fresh build in 3 paths:",
+        "  /app/.dockerignore: other content  (line 2: COPY . /app)",
+        "  /app/changed: missing  (line 2: COPY . /app)",
+        "  /app/new\\x1b[2J: missing  (line 2: COPY . /app)",
+        "not built, written by the application: 1",
+        "  /app/main",
+    ]
 
 
 def test_verify_names_a_container_that_is_not_there(tmp_path: Path) -> None:

@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.cases import save
-from tests.e2e.command_line import Watch, failed, landed, names, watching
+from tests.e2e.command_line import failed, landed, names
 from tests.e2e.docker_cli import BUSYBOX, Bench, docker, left_of, started_at, until
+from tests.e2e.project import IDLE, project
 
 pytestmark = pytest.mark.e2e
-
-IDLE = "CMD trap exit TERM; while :; do sleep 1 & wait; done\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A Dockerfile in its context, and a container that was built from it and runs."""
-
-    context: Path
-    container: str
-    said: Path
-
-    def save(self, path: str, content: str) -> None:
-        save(self.context / path, content)
-
-    def watched(self) -> AbstractAsyncContextManager[Watch]:
-        return watching(self.said, "--container", self.container, str(self.context))
-
-    def holds(self, path: str) -> str:
-        return docker("exec", self.container, "cat", path)
-
-
-def project(bench: Bench, tmp_path: Path, dockerfile: str, **files: str) -> Project:
-    context = tmp_path / "context"
-    context.mkdir()
-    for name, content in {"Dockerfile": dockerfile, **files}.items():
-        save(context / name, content)
-    stages = [line.split()[-1] for line in dockerfile.splitlines() if " AS " in line]
-    image = bench.build(context, context / "Dockerfile", stages=stages)
-    return Project(context, bench.start(image), tmp_path / "stderr")
 
 
 async def test_a_failing_build_stage_leaves_the_application_as_it_was(
@@ -159,30 +125,6 @@ async def test_a_save_that_concerns_later_steps_only_does_not_end_a_command(
         assert (app.holds("/runs"), app.holds("/late")) == ("run\nrun", "second")
 
 
-async def test_what_only_a_build_can_take_is_said_and_holds_up_nothing_else(
-    bench: Bench, tmp_path: Path
-) -> None:
-    app = project(
-        bench,
-        tmp_path,
-        f"FROM {BUSYBOX}\nCOPY note /note\nADD bundle.tar /bundle/\n" + IDLE,
-        **{"note": "first", "bundle.tar": _archive("first")},
-    )
-    async with app.watched() as watch:
-        seen = len(watch.events)
-        app.save("bundle.tar", _archive("second"))
-        needed = await watch.until_event("rebuildNeeded", seen)
-        assert needed["line"] == 3
-        await watch.until(failed("bundle.tar"), seen)
-
-        seen = len(watch.events)
-        app.save("note", "second")
-        events = await watch.until(lambda told: "livepushEnd" in names(told), seen)
-        assert events[-1]["owed"] == ["bundle.tar"]
-        assert app.holds("/note") == "second"
-        assert app.holds("/bundle/member") == "first"
-
-
 async def test_another_dockerfile_asks_for_a_rebuild_and_the_session_goes_on(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -195,16 +137,6 @@ async def test_another_dockerfile_asks_for_a_rebuild_and_the_session_goes_on(
         app.save("note", "second")
         await watch.until(landed({"note"}), seen)
         assert app.holds("/note") == "second"
-
-
-def _archive(content: str) -> str:
-    """A tar with one member; of short text it is text itself."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        member = tarfile.TarInfo("member")
-        member.size = len(content)
-        archive.addfile(member, io.BytesIO(content.encode()))
-    return raw.getvalue().decode()
 
 
 async def test_a_container_that_stops_and_starts_is_told_of(bench: Bench, tmp_path: Path) -> None:

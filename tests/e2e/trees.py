@@ -43,9 +43,16 @@ Tree = Mapping[str, Node]
 """Nodes by absolute path. A file with several names is a node at each of them."""
 
 
-def exported(container: str) -> Tree:
-    """All that is in the container's file system, and no volume."""
-    with subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE) as export:
+def exported(
+    container: str, program: str = "docker", environ: Mapping[str, str] | None = None
+) -> Tree:
+    """All that is in the container's file system, and no volume.
+
+    `program` is the docker command line, `environ` its environment, by default the one here.
+    """
+    with subprocess.Popen(
+        [program, "export", container], stdout=subprocess.PIPE, env=environ
+    ) as export:
         assert export.stdout is not None
         with tarfile.open(fileobj=export.stdout, mode="r|") as archive:
             tree = dict(_nodes(archive))

@@ -1,0 +1,85 @@
+"""What builds are sent instead of files of the context, and what of it ends in containers.
+
+A Dockerfile that is not in the context has to be sent beside it, and the ignore file then hides
+it from every `COPY`. So a fresh build, and a build by the docker command line, may hold an ignore
+file or a Dockerfile that is not the user's. Neither is a difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from livepush.archive import Fetched, Files, examined
+from livepush.model import Entry
+from livepush.stage_image import BuildContext
+from livepush.tree import Tree
+
+_IGNORE = ".dockerignore"
+_DOCKERS_LINE = re.compile(rb"\n\.dockerfile\.[0-9a-f]+\n")
+_LONGEST_LINE = 64  # bytes
+
+
+def as_theirs(built: Tree, sent: BuildContext, files: Files) -> Tree:
+    """The tree of a build as if the context's own `files` had been `sent`, and nothing beside."""
+    ours = {
+        (posixpath.basename(path), hashlib.sha256(item.entry.content).digest()): path
+        for path, item in sent.items.items()
+        if item.entry.content is not None
+    }
+
+    def entries() -> Iterator[tuple[str, Entry]]:
+        for path, entry in built.walk():
+            source = ours.get((posixpath.basename(path), entry.digest))
+            if source is None:
+                yield path, entry
+            elif (theirs := files.tree.get(source)) is not None:
+                yield path, _copied(theirs, source, files, entry, sent.items[source].entry)
+
+    return Tree.of(entries()) if ours else built
+
+
+def _copied(theirs: Entry, path: str, files: Files, written: Entry, sent: Entry) -> Entry:
+    """The user's file where `written` stands, which is how `sent` was copied."""
+    kept = replace(theirs, uid=written.uid, gid=written.gid)
+    if theirs.kind != "file":
+        return kept
+    mode = theirs.mode if written.mode == sent.mode else written.mode
+    return replace(kept, mode=mode, digest=examined(theirs, files, path).digest)
+
+
+def without_dockers_line(here: Fetched, wanted: Tree, files: Files) -> Tree:
+    """The tree of a container as if docker had added nothing to the ignore file in it.
+
+    `wanted` is what it should be; where it has the context's ignore file, docker's is taken for it.
+    """
+    theirs = files.tree.get(_IGNORE)
+    if theirs is None or theirs.kind != "file":
+        return here.tree
+    with files.open_file(_IGNORE) as file:
+        content = file.read()
+    digest = hashlib.sha256(content).digest()
+
+    def is_dockers(path: str, entry: Entry) -> bool:
+        there = wanted.get(path)
+        return (
+            path in here.spans
+            and (there is not None and there.digest == digest != entry.digest)
+            and entry.size - len(content) in range(_LONGEST_LINE)
+            and _has_dockers_line(here, path, content)
+        )
+
+    return Tree.of(
+        (path, replace(entry, digest=digest) if is_dockers(path, entry) else entry)
+        for path, entry in here.tree.walk()
+    )
+
+
+def _has_dockers_line(here: Fetched, path: str, content: bytes) -> bool:
+    with here.open_file(path) as file:
+        there = file.read()
+    added = there.removeprefix(content)
+    return there.startswith(content) and _DOCKERS_LINE.fullmatch(added) is not None

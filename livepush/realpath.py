@@ -1,0 +1,31 @@
+"""Where paths of a container really are: links above them followed, as the engine follows them."""
+
+from __future__ import annotations
+
+import posixpath
+
+from livepush.engine import Engine
+
+
+class RealPaths:
+    """The paths of one container; what was found once is not asked for again."""
+
+    def __init__(self, engine: Engine, container: str) -> None:
+        self._engine = engine
+        self._container = container
+        self._known = {"/": "/"}
+
+    async def of(self, path: str) -> str:
+        """`path` with all links above it followed, and none at its end, there or not."""
+        if path == "/":
+            return path
+        parent, name = posixpath.split(path)
+        return posixpath.join(await self.target(parent), name)
+
+    async def target(self, path: str) -> str:
+        """`path` with all links followed, one at its end as well."""
+        if path not in self._known:
+            here = await self.of(path)
+            stat = await self._engine.stat(self._container, here)
+            self._known[path] = stat.target if stat is not None and stat.target else here
+        return self._known[path]

@@ -1,0 +1,145 @@
+"""Carries over into a container what a newer image of its stage holds.
+
+The container began as an older image of the stage, and has changed since: pushes have written into
+it, and the running application has. What counts is what differs between the two images, and what
+pushes have touched; the rest is the application's own and stays. Where commands were replayed in
+the container nobody knows what they touched, so that all which differs from the new image comes.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import anyio
+
+from livepush.archive import Fetched, fetch, pack
+from livepush.difference import nodes
+from livepush.engine import Engine
+from livepush.manifest import Delta, Item
+from livepush.model import Entry
+from livepush.mounts import over
+from livepush.tree import Tree, above
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What pushes have done in a container since it was like its image: the `paths` written or
+    removed, absolute, and whether commands ran, which may have touched anything.
+    """
+
+    paths: frozenset[str]
+    commands: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.paths) or self.commands
+
+
+def carried(image: Tree, older: Tree, here: Tree, touched: Touched) -> Delta:
+    """What makes a container that came from the image `older` like `image`. Pure.
+
+    `here` is what it holds; where nothing was `touched`, `older` serves as well. Items are of
+    `image`, by absolute path.
+    """
+    wanted, before, there = nodes(image), nodes(older), nodes(here)
+
+    def differs(path: str, entry: Entry) -> bool:
+        suspect = touched.commands or f"/{path}" in touched.paths
+        return not _same(there.get(path), entry) and (suspect or not _same(before.get(path), entry))
+
+    written = {
+        f"/{path}": Item(entry, path)
+        for path, entry in wanted.items()
+        # Device nodes and the like are no files, and no archive of ours holds them.
+        if entry.kind != "other" and differs(path, entry)
+    }
+    known = {*before, *(path.lstrip("/") for path in touched.paths)}
+    gone = {f"/{path}" for path in known if path in there and path not in wanted}
+    return Delta(written, tuple(sorted(path for path in gone if gone.isdisjoint(above(path)))))
+
+
+def _same(one: Entry | None, other: Entry) -> bool:
+    return one is not None and _look(one) == _look(other)
+
+
+def _look(entry: Entry) -> tuple[object, ...]:
+    return entry.kind, entry.mode, entry.uid, entry.gid, entry.target, entry.digest
+
+
+class Renewal:
+    """The newest image that the container `container` was made like; `labels` for what it makes.
+
+    What is below `mounts` is not the container's own, and stays as it is. Files of the name `sent`
+    were in the context for the build alone.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        container: str,
+        image: str,
+        *,
+        mounts: Collection[str],
+        sent: str,
+        labels: Mapping[str, str],
+    ) -> None:
+        self.image = image
+        self._sent = sent
+        self._engine = engine
+        self._container = container
+        self._mounts = tuple(mounts)
+        self._labels = labels
+        self._tree: Tree | None = None
+
+    def needed(self, image: str, touched: Touched) -> bool:
+        """Whether the container can be otherwise than the new `image` has it."""
+        return image != self.image or bool(touched)
+
+    async def changes(self, image: str, touched: Touched) -> tuple[Delta, Fetched]:
+        """What the new `image` asks for, and its files, which must be closed."""
+        if self._tree is None:
+            older = await self._files(self.image)
+            older.close()
+            self._tree = older.tree
+        here = self._tree
+        if touched:
+            own = await fetch(self._engine.export(self._container), prefix="")
+            own.close()
+            here = own.tree
+        fetched = await self._files(image)
+        delta = carried(fetched.tree, self._tree, here, touched)
+        return self._own(delta), fetched
+
+    async def carry(self, delta: Delta, files: Fetched, *, restarts: bool) -> None:
+        """Brings `delta` into the container, which `restarts` afterwards.
+
+        Failed, the same call again puts things right. Raises `NoShellError` last, for what cannot
+        be deleted.
+        """
+        if delta.written:
+            items = sorted(delta.written.items())
+            await self._engine.put(self._container, pack(items, files, lambda _: None))
+        if delta.deleted:
+            await self._engine.delete(self._container, delta.deleted, restarts=restarts)
+
+    def became(self, image: str, tree: Tree) -> None:
+        """From now on the container is like `image`, which holds `tree`."""
+        self.image, self._tree = image, tree
+
+    def _own(self, delta: Delta) -> Delta:
+        def kept(path: str) -> bool:
+            return posixpath.basename(path) != self._sent and not over(path, self._mounts)
+
+        return Delta(
+            {path: item for path, item in delta.written.items() if kept(path)},
+            tuple(path for path in delta.deleted if kept(path)),
+        )
+
+    async def _files(self, image: str) -> Fetched:
+        container = await self._engine.create(image, labels=self._labels, start=False)
+        try:
+            return await fetch(self._engine.export(container), prefix="")
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._engine.remove(container)

@@ -1,0 +1,100 @@
+"""What a build was sent instead of the context's own files is no difference."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from livepush import manifest
+from livepush.additions import as_theirs, without_dockers_line
+from livepush.archive import fetch, pack
+from livepush.context import Context
+from livepush.difference import compare
+from livepush.snapshot import Snapshot
+from livepush.stage_image import DOCKERFILE, BuildContext, build_context
+from livepush.tree import Tree
+from tests.archives import Item, stream
+
+LIVE = "FROM a\nCOPY . /app\n"
+IGNORE = b"node_modules\n"
+
+
+def context(root: Path) -> Snapshot:
+    found = Context.open(root)
+    return Snapshot(found, found.scan())
+
+
+async def below_app(sent: BuildContext) -> Tree:
+    """What a `COPY . /app` writes of what was `sent`."""
+    items = [(f"/app/{path}", item) for path, item in sent.items.items()]
+    with closing(await fetch(pack(items, sent.files, lambda _: None), prefix="")) as fetched:
+        return fetched.tree
+
+
+def plain(files: Snapshot) -> BuildContext:
+    return BuildContext(
+        {path: manifest.Item(entry, path) for path, entry in files.tree.walk()}, files, ""
+    )
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+@pytest.mark.parametrize("has_dockerfile", [True, False])
+@pytest.mark.parametrize("has_ignore", [True, False])
+async def test_a_build_is_as_of_the_context_itself(
+    legacy: bool, has_dockerfile: bool, has_ignore: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/.dockerignore").write_bytes(IGNORE)
+    (tmp_path / "Dockerfile.live").write_text(LIVE)
+    if has_dockerfile:
+        (tmp_path / "Dockerfile").write_text("FROM a\n#dev-copy=. /app\n")
+        (tmp_path / "Dockerfile").chmod(0o600)
+    if has_ignore:
+        (tmp_path / ".dockerignore").write_bytes(IGNORE)
+    files = context(tmp_path)
+    sent = build_context(LIVE, files, "Dockerfile", legacy=legacy)
+    assert sent.items.keys() & {"Dockerfile", DOCKERFILE, ".dockerignore"}
+    built = as_theirs(await below_app(sent), sent, files)
+    found = compare(built, await below_app(plain(files)), Tree({}))
+    assert (found.differences, found.not_built) == ((), ())
+
+
+async def test_links_come_back_as_links(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_bytes(IGNORE)
+    (tmp_path / ".dockerignore").symlink_to("rules")
+    files = context(tmp_path)
+    sent = build_context(LIVE, files, "Dockerfile", legacy=False)
+    built = as_theirs(await below_app(sent), sent, files)
+    entry = built.get("app/.dockerignore")
+    assert entry is not None
+    assert (entry.kind, entry.target) == ("link", "rules")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_same"),
+    [
+        (IGNORE, True),
+        (IGNORE + b"\n.dockerfile.0a1b2c\n", True),
+        (IGNORE + b".dockerfile.0a1b2c\n", False),
+        (IGNORE + b"\n.dockerfile.0a1b2c\nmore\n", False),
+        (b"other\n.dockerfile.0a1b2c\n", False),
+        (b"", False),
+    ],
+)
+async def test_the_line_that_docker_adds_is_no_difference(
+    content: bytes, is_same: bool, tmp_path: Path
+) -> None:
+    (tmp_path / ".dockerignore").write_bytes(IGNORE)
+    files = context(tmp_path)
+    wanted = await below_app(plain(files))
+    there = stream(Item("app", "dir", 0o755), Item("app/.dockerignore", content=content))
+    with closing(await fetch(there, prefix="")) as here:
+        found = without_dockers_line(here, wanted, files)
+    assert (compare(found, wanted, wanted).differences == ()) is is_same
+
+
+async def test_without_an_ignore_file_nothing_is_docker_s(tmp_path: Path) -> None:
+    with closing(await fetch(stream(Item("a")), prefix="")) as here:
+        assert without_dockers_line(here, Tree({}), context(tmp_path)) is here.tree

@@ -1,0 +1,75 @@
+"""When a push may begin, by a clock that stands still until it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from livepush.lull import Lull
+
+
+def crowd(size: int, *, begin: int = 0) -> list[str]:
+    return [str(serial) for serial in range(begin, begin + size)]
+
+
+def test_one_save_is_pushed_at_once() -> None:
+    lull = Lull()
+    lull.add(["a"], 10.0)
+    assert lull.left(10.0) <= 0
+
+
+def test_the_more_has_changed_the_longer_it_must_be_quiet() -> None:
+    waits = []
+    for size in (2, 5, 100, 20_000):
+        lull = Lull()
+        lull.add(crowd(size), 0.0)
+        waits.append(lull.left(0.0))
+    assert waits == sorted(waits)
+    assert waits[0] < 0.02
+    assert 0.1 < waits[-1] < 0.5
+
+
+def test_a_crowd_that_goes_on_is_waited_for() -> None:
+    lull = Lull()
+    for tenth in range(100):
+        lull.add(crowd(100, begin=100 * tenth), tenth / 10)
+        assert lull.left(tenth / 10 + 0.1) > 0
+    assert lull.left(10.2) <= 0
+
+
+def test_a_crowd_that_does_not_end_is_pushed_all_the_same() -> None:
+    lull = Lull()
+    now = 0.0
+    while lull.left(now) > 0 or now == 0.0:
+        lull.add(crowd(100, begin=int(now * 1000)), now)
+        now += 0.1
+    assert now < 60
+
+
+def test_what_is_written_all_the_time_does_not_hold_up_a_crowd() -> None:
+    lull = Lull()
+    lull.add(crowd(100), 0.0)
+    now = 0.0
+    while lull.left(now) > 0:
+        now += 0.05
+        lull.add(["0"], now)
+    assert now < 0.5
+
+
+def test_any_change_begins_a_debounce_anew_but_not_for_ever() -> None:
+    lull = Lull(debounce=0.5)
+    lull.add(["a"], 0.0)
+    lull.add(["a"], 0.4)
+    assert lull.left(0.6) == pytest.approx(0.3)
+    now = 0.4
+    while lull.left(now) > 0:
+        now += 0.4
+        lull.add(["a"], now)
+    assert 4.5 < now < 6
+
+
+def test_the_next_push_waits_for_its_own_changes_only() -> None:
+    lull = Lull()
+    lull.add(crowd(1000), 0.0)
+    lull.end()
+    lull.add(["a"], 0.1)
+    assert lull.left(0.1) <= 0

@@ -1,0 +1,177 @@
+"""Pushes that are called off, set back, or meet a file that cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from livepush.context import Context
+from livepush.events import Event
+from livepush.push import _PATIENCE
+from livepush.session import Livepush
+from livepush.testing import FakeEngine
+
+from .conftest import BUSYBOX
+
+BOUND = 20.0
+SLOW = f"FROM {BUSYBOX}\nCOPY deps /deps\nRUN sleep 60 && cat /deps > /out\nCOPY src /src\n"
+
+
+class World:
+    """A session whose command sleeps until the `gate` is open."""
+
+    def __init__(self, root: Path, engine: FakeEngine, gate: asyncio.Event) -> None:
+        self.root = root
+        self.engine = engine
+        self.gate = gate
+        self.session: Livepush
+        self.told: list[Event] = []
+
+    async def save(self, path: str, text: str) -> str:
+        (self.root / path).write_text(text)
+        return (await self.session.perform_livepush([path])).status
+
+    def begin(self, path: str, text: str) -> asyncio.Task[str]:
+        return asyncio.create_task(self.save(path, text))
+
+    def holds(self, path: str) -> str | None:
+        content = self.engine.files("web").read(path)
+        return None if content is None else content.decode()
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.told]
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        async with asyncio.timeout(BOUND):
+            while not met():  # noqa: ASYNC110  # any state of the session, not one event
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def web(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
+    world = World(tmp_path, fake_engine, asyncio.Event())
+
+    async def sleep(_: float) -> None:
+        await world.gate.wait()
+
+    monkeypatch.setattr(fake_engine, "_sleep", sleep)
+    for name in ("deps", "src"):
+        (tmp_path / name).write_text("one")
+    fake_engine.add_container(BUSYBOX, name="web")
+    world.session = await Livepush.init(
+        context=tmp_path, container_id="web", dockerfile_content=SLOW, engine=fake_engine
+    )
+    for name in ("livepushStart", "commandExecute", "cancel", "livepushEnd", "error"):
+        world.session.on(name, world.told.append)
+    async with world.session:
+        yield world
+        world.gate.set()
+
+
+async def test_calling_off_ends_the_pushes_that_wait_as_well(web: World) -> None:
+    first = web.begin("deps", "two")
+    await web.until(lambda: "commandExecute" in web.names())
+    second = web.begin("src", "two")
+    await web.until(lambda: web.session.pushes.owes)
+    await web.session.cancel()
+    assert [await first, await second] == ["cancelled", "cancelled"]
+    assert web.names().count("livepushStart") == 1
+    web.gate.set()
+    assert await web.save("src", "three") == "succeeded"
+    assert (web.holds("/out"), web.holds("/src")) == ("two", "three")
+
+
+async def test_closing_begins_no_push_that_waits(web: World) -> None:
+    first = web.begin("deps", "two")
+    await web.until(lambda: "commandExecute" in web.names())
+    second = web.begin("src", "two")
+    await web.until(lambda: web.session.pushes.owes)
+    await web.session.aclose()
+    assert [await first, await second] == ["cancelled", "cancelled"]
+    assert web.holds("/src") is None
+
+
+async def test_a_save_after_calling_off_is_pushed(web: World) -> None:
+    web.gate.set()
+    await web.session.cancel()
+    assert await web.save("deps", "two") == "succeeded"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
+async def test_a_file_that_cannot_be_read_fails_the_push_and_stays_owed(
+    web: World, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    web.gate.set()
+    real = Context.open_file
+
+    def failing(context: Context, path: str) -> NoReturn:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(Context, "open_file", failing)
+    (web.root / "deps").write_text("two")
+    result = await web.session.perform_livepush(["deps"])
+    assert (result.status, result.owed) == ("failed", ("deps",))
+    assert result.message == (
+        f"line 2: COPY deps /deps: 'deps' could not be read: {os.strerror(number)}"
+    )
+    assert web.names().count("error") == 1
+    monkeypatch.setattr(Context, "open_file", real)
+    assert (await web.session.perform_livepush([])).status == "succeeded"
+    assert web.holds("/out") == "two"
+
+
+async def test_what_is_saved_all_the_time_does_not_keep_a_command_from_its_end(
+    web: World,
+) -> None:
+    """Saves overtake the command only so often in a row; then it ends, and the last save lands."""
+    pushes = [web.begin("deps", "0")]
+    for serial in range(1, _PATIENCE + 3):
+        await web.until(lambda: web.names()[-1:] == ["commandExecute"])
+        pushes.append(web.begin("deps", str(serial)))
+        await web.until(lambda: web.session.pushes.owes)
+        if serial <= _PATIENCE:
+            await web.until(lambda: not web.session.pushes.owes)
+    assert web.names().count("cancel") == _PATIENCE
+    web.gate.set()
+    ended = await asyncio.gather(*pushes)
+    assert ended[-3:] == ["succeeded"] * 3
+    assert web.holds("/out") == str(_PATIENCE + 2)
+    # What came in between is forgotten: the next command can be overtaken as often.
+    web.gate.clear()
+    first = web.begin("deps", "again")
+    await web.until(lambda: web.names()[-1] == "commandExecute")
+    second = web.begin("deps", "and again")
+    assert await first == "cancelled"
+    web.gate.set()
+    assert await second == "succeeded"
+
+
+async def test_what_is_saved_all_the_time_does_not_keep_later_steps_from_their_turn(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each upload of the first step meets another change of it: what follows lands all the same."""
+    web.gate.set()
+    real, saves = web.engine.put, 0
+
+    async def put(container: str, archive: object) -> None:
+        nonlocal saves
+        await real(container, archive)  # type: ignore[arg-type]
+        if web.holds("/src") != "two" and saves < 100:
+            saves += 1
+            (web.root / "deps").write_text(str(saves))
+            web.session.pushes.note(await web.session.reread({"deps"}))
+
+    monkeypatch.setattr(web.engine, "put", put)
+    (web.root / "src").write_text("two")
+    (web.root / "deps").write_text("two")
+    await web.session.perform_livepush(["deps", "src"])
+    assert web.holds("/src") == "two"
+    assert 0 < saves < 100

@@ -1,0 +1,74 @@
+"""What a container needs to be like a newer image of its stage."""
+
+from __future__ import annotations
+
+import pytest
+
+from livepush.manifest import Delta
+from livepush.model import Entry
+from livepush.renewal import Touched, carried
+from livepush.tree import Tree
+
+
+def file(content: str, mode: int = 0o644) -> Entry:
+    return Entry("file", mode, digest=content.encode())
+
+
+DIR = Entry("dir", 0o755)
+OLDER = Tree.of({"a": file("a"), "d": DIR, "d/x": file("x"), "d/y": file("y")}.items())
+
+NOTHING = Touched(frozenset(), commands=False)
+
+
+def tree(**entries: Entry) -> Tree:
+    return Tree.of((path.replace("__", "/"), entry) for path, entry in entries.items())
+
+
+@pytest.mark.parametrize(
+    ("image", "written", "deleted"),
+    [
+        pytest.param(OLDER, [], [], id="the same"),
+        pytest.param(tree(a=file("a"), d=DIR, d__x=file("x")), [], ["/d/y"], id="a file is gone"),
+        pytest.param(tree(a=file("a")), [], ["/d"], id="a directory is gone, with all in it"),
+        pytest.param(
+            tree(a=file("b"), d=Entry("dir", 0o700), d__x=file("x", 0o755), d__y=file("y")),
+            ["/a", "/d", "/d/x"],
+            [],
+            id="content, mode",
+        ),
+        pytest.param(
+            tree(a=DIR, a__b=file("b"), d=Entry("link", 0o777, target="a")),
+            ["/a", "/a/b", "/d"],
+            ["/d/x", "/d/y"],
+            id="other kinds",
+        ),
+        pytest.param(
+            tree(a=file("a"), d=DIR, d__x=file("x"), d__y=file("y"), proc=DIR, etc__hosts=file("")),
+            ["/etc"],
+            [],
+            id="what is the engine's own is left alone",
+        ),
+    ],
+)
+def test_what_differs_between_two_images(
+    image: Tree, written: list[str], deleted: list[str]
+) -> None:
+    delta = carried(image, OLDER, OLDER, NOTHING)
+    assert sorted(delta.written) == written
+    assert sorted(delta.deleted) == deleted
+
+
+def test_what_pushes_touched_comes_where_it_is_otherwise() -> None:
+    touched = Touched(frozenset({"/a", "/new", "/d/y/z", "/gone"}), commands=False)
+    here = tree(a=file("pushed"), d=DIR, d__x=file("own"), d__y=DIR, d__y__z=file("z"), new=DIR)
+    delta = carried(OLDER, OLDER, here, touched)
+    assert sorted(delta.written) == ["/a"]
+    assert sorted(delta.deleted) == ["/d/y/z", "/new"]
+    assert carried(OLDER, OLDER, OLDER, touched) == Delta()
+
+
+def test_behind_commands_all_that_differs_comes() -> None:
+    here = tree(a=file("command's"), d=DIR, d__x=file("x"), own=file("application's"))
+    delta = carried(OLDER, OLDER, here, Touched(frozenset(), commands=True))
+    assert sorted(delta.written) == ["/a", "/d/y"]
+    assert delta.deleted == ()

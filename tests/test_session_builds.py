@@ -1,0 +1,219 @@
+"""Sessions that have stages built: replayed clean, or behind a step that only a build can take."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from livepush.engine import (
+    BuildOutput,
+    BuildProgress,
+    BuildStep,
+    BuildStepDone,
+    ImageConfig,
+    Tell,
+)
+from livepush.errors import BuildFailedError, EngineError
+from livepush.events import Event
+from livepush.session import Livepush
+from livepush.testing import FakeEngine, FakeImage, Files
+
+from .conftest import BUSYBOX
+
+COUNTING = f"FROM {BUSYBOX}\nCOPY src /src\nRUN cat src >> log\nCOPY late /late\nCMD app\n"
+STAGES = (
+    f"FROM {BUSYBOX} AS one\nCOPY src /src\nRUN cat src >> log\n"
+    f"FROM {BUSYBOX}\nCOPY --from=one /log /log\n"
+)
+MOUNTING = f"FROM {BUSYBOX}\nCOPY src /src\nRUN --mount=type=cache,target=/c cat src > log\n"
+
+
+class Builder:
+    """Has `/log` say what `src` says, as all the Dockerfiles above do; fails while it is empty."""
+
+    def __init__(self, base: Files) -> None:
+        self.base = base
+        self.progress: tuple[BuildProgress, ...] = ()
+
+    def __call__(self, context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:
+        for progress in self.progress:
+            tell(progress)
+        with tarfile.open(fileobj=io.BytesIO(context)) as tar:
+            sent = {m.name: (tar.extractfile(m) or io.BytesIO()).read() for m in tar if m.isreg()}
+        if not sent["src"]:
+            raise BuildFailedError("src is empty", step="RUN cat", return_code=3)
+        files = self.base.copy()
+        files.write("/log", sent["src"])
+        if target != "one":
+            files.write("/src", sent["src"])
+            files.write("/late", sent.get("late", b""))
+        return FakeImage(files, ImageConfig(""))
+
+
+class World:
+    def __init__(
+        self, root: Path, engine: FakeEngine, builder: Builder, session: Livepush, container: str
+    ) -> None:
+        self.root, self.engine, self.builder = root, engine, builder
+        self.session, self.container = session, container
+        self.told: list[Event] = []
+
+    async def save(self, path: str, text: str) -> str:
+        (self.root / path).write_text(text)
+        return (await self.session.perform_livepush([path])).status
+
+    def holds(self, path: str) -> str | None:
+        content = self.engine.files(self.container).read(path)
+        return None if content is None else content.decode()
+
+    def verbs(self) -> list[str]:
+        verbs = [call.verb for call in self.engine.calls]
+        self.engine.calls.clear()
+        return [verb for verb in verbs if verb in ("build", "run", "restart", "put", "delete")]
+
+
+Open = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture
+async def world(tmp_path: Path, fake_engine: FakeEngine) -> AsyncIterator[Open]:
+    sessions: list[Livepush] = []
+    base = fake_engine.files(fake_engine.add_container(BUSYBOX))
+    builder = Builder(base)
+    engine = FakeEngine(builder=builder)
+    engine.add_image(FakeImage(base, ImageConfig("")), tag=BUSYBOX)
+
+    async def make(dockerfile: str, **options: object) -> World:
+        (tmp_path / "src").write_text("1")
+        (tmp_path / "late").write_text("1")
+        context = io.BytesIO()
+        with tarfile.open(fileobj=context, mode="w") as tar:
+            tar.add(tmp_path, "")
+        image = engine.add_image(builder(context.getvalue(), "", "", lambda _: None))
+        container = engine.add_container(image, name="web")
+        session = await Livepush.init(
+            context=tmp_path,
+            container_id="web",
+            dockerfile_content=dockerfile,
+            engine=engine,
+            **options,  # type: ignore[arg-type]
+        )
+        sessions.append(session)
+        there = World(tmp_path, engine, builder, session, container)
+        for name in ("commandExecute", "commandOutput", "commandReturn", "filesSynced", "error"):
+            session.on(name, there.told.append)
+        there.verbs()
+        return there
+
+    yield make
+    for session in sessions:
+        await session.aclose()
+
+
+async def test_replayed_clean_a_command_ends_as_in_a_first_build(world: Open) -> None:
+    web = await world(COUNTING, replay="clean")
+    assert await web.save("src", "2") == "succeeded"
+    assert (web.holds("/log"), web.holds("/src")) == ("2", "2")
+    assert "run" not in (verbs := web.verbs())
+    assert verbs.count("build") == verbs.count("restart") == 1
+    assert [event.name for event in web.told] == ["filesSynced"]
+
+
+async def test_what_is_copied_behind_the_last_command_needs_no_build(world: Open) -> None:
+    web = await world(COUNTING, replay="clean")
+    assert await web.save("late", "2") == "succeeded"
+    assert web.holds("/late") == "2"
+    assert web.verbs() == ["put", "restart"]
+
+
+async def test_a_step_that_only_a_build_can_take_is_built_in_place_too(world: Open) -> None:
+    web = await world(MOUNTING)
+    assert await web.save("src", "2") == "succeeded"
+    assert web.holds("/log") == "2"
+
+
+async def test_what_the_application_wrote_stays(world: Open) -> None:
+    web = await world(COUNTING, replay="clean")
+    web.engine.files(web.container).write("/data", b"the application's")
+    web.engine.files(web.container).write("/late", b"the application's")
+    await web.save("src", "2")
+    assert web.holds("/data") == web.holds("/late") == "the application's"
+
+
+async def test_what_a_push_has_touched_is_as_in_the_build(world: Open) -> None:
+    web = await world(COUNTING, replay="clean")
+    await web.save("late", "2")
+    (web.root / "late").unlink()
+    await web.save("src", "2")
+    assert web.holds("/late") == ""
+
+
+async def test_a_build_that_fails_leaves_the_application_alone(world: Open) -> None:
+    web = await world(COUNTING, replay="clean")
+    (web.root / "src").write_text("")
+    result = await web.session.perform_livepush(["src"])
+    assert (result.status, result.return_code, result.owed) == ("failed", 3, ("src",))
+    assert web.verbs() == ["build"]
+    assert await web.save("late", "2") == "failed"
+    assert await web.save("src", "3") == "succeeded"
+    assert (web.holds("/log"), web.holds("/late")) == ("3", "2")
+
+
+async def test_an_upload_that_breaks_off_is_carried_over_again(world: Open) -> None:
+    web = await world(COUNTING, replay="clean")
+    web.engine.fail_next("put", EngineError("broken off"))
+    (web.root / "src").write_text("2")
+    with pytest.raises(EngineError, match="broken off"):
+        await web.session.perform_livepush(["src"])
+    web.engine.files(web.container).write("/log", b"half")
+    assert (await web.session.perform_livepush([])).status == "succeeded"
+    assert web.holds("/log") == "2"
+
+
+async def test_an_earlier_stage_gets_a_new_container(world: Open) -> None:
+    web = await world(STAGES, replay="clean")
+    before = await web.engine.owned()
+    assert await web.save("src", "2") == "succeeded"
+    assert web.holds("/log") == "2"
+    after = await web.engine.owned()
+    assert len(after) == len(before)
+    assert web.verbs().count("restart") == 1
+
+
+async def test_a_stage_that_comes_out_the_same_leads_to_nothing(world: Open) -> None:
+    web = await world(STAGES, replay="clean")
+    await web.save("src", "1")
+    assert web.verbs() == ["build"]
+
+
+async def test_the_commands_of_a_build_are_told(world: Open) -> None:
+    web = await world(COUNTING, replay="clean")
+    web.builder.progress = (
+        BuildStep(1, "COPY src /src"),
+        BuildStepDone(1, 0),
+        BuildStep(2, "RUN make"),
+        BuildOutput(2, b"made\n", False),
+        BuildOutput(7, b"of nothing", False),
+        BuildStepDone(2, 0),
+    )
+    await web.save("src", "2")
+    told = [e for e in web.told if e.name.startswith("command")]
+    assert [e.name for e in told] == ["commandExecute", "commandOutput", "commandReturn"]
+    assert {getattr(e, "command", "make") for e in told} == {"make"}
+
+
+async def test_an_add_of_what_becomes_an_archive_is_built(world: Open) -> None:
+    web = await world(f"FROM {BUSYBOX}\nADD src /log\n")
+    assert await web.save("src", "2") == "succeeded"
+    assert "build" not in web.verbs()
+    with tarfile.open(web.root / "src", "w") as tar:
+        tar.add(web.root / "late", "late")
+    assert (await web.session.perform_livepush(["src"])).status == "succeeded"
+    assert "build" in web.verbs()
+    assert await web.save("src", "3") == "succeeded"
+    assert "build" in web.verbs()
+    assert web.holds("/log") == "3"

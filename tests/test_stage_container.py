@@ -1,0 +1,487 @@
+"""One stage's container on the fake engine: what copies write, and what they let go of."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import IO
+
+import pytest
+
+from livepush.engine import ImageConfig
+from livepush.errors import EngineError, UnsupportedError
+from livepush.image_files import ImageFiles
+from livepush.live import Dockerfile
+from livepush.model import Copy, Entry, Run
+from livepush.stage_container import StageContainer
+from livepush.testing import FakeEngine, FakeImage, FakeLayer, Files, Node
+from livepush.tree import Tree
+from tests.archives import Item, packed
+
+
+@dataclass
+class Context:
+    """A build context in memory: text by path."""
+
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tree(self) -> Tree:
+        return Tree.of(
+            (path, Entry("file", 0o644, size=len(text), stamp=(hash(text),)))
+            for path, text in self.files.items()
+        )
+
+    def open_file(self, path: str) -> IO[bytes]:
+        return BytesIO(self.files[path].encode())
+
+
+class World:
+    """An image that was built from a Dockerfile and a context, and a container of it."""
+
+    def __init__(
+        self,
+        text: str,
+        context: Mapping[str, str],
+        *layers: tuple[str, bytes],
+        shell: bool = True,
+        workdir: str = "",
+    ) -> None:
+        self.engine = FakeEngine()
+        self.context = Context(dict(context))
+        self.stage = Dockerfile(text).graph().target
+        base = FakeImage(Files(), ImageConfig("", workdir=workdir))
+        base.files.place("/base/kept", Node("file", content=b"base"))
+        if shell:
+            base.files.place("/bin/sh", Node("file"))
+        self.engine.add_image(base, tag="base")
+        built = base.extended(*(FakeLayer(made_by, archive) for made_by, archive in layers))
+        self.image = self.engine.add_image(built)
+        self.id = self.engine.add_container(self.image, name="web")
+
+    async def open(self, *, image: str | None = None, mounts: tuple[str, ...] = ()) -> World:
+        self.container = StageContainer(
+            self.engine,
+            self.stage,
+            self.id,
+            ImageFiles(self.engine, "base", {}),
+            image=self.image if image is None else image,
+            mounts=mounts,
+        )
+        await self.container.open()
+        for position in self.copies():
+            self.container.believe(position, self.context.tree)
+        self.engine.calls.clear()
+        return self
+
+    def copies(self) -> list[int]:
+        return [i for i, step in enumerate(self.stage.steps) if isinstance(step, Copy)]
+
+    async def land(self, *changed: str, full: bool = False) -> None:
+        """Lands what the last copy takes, and what that uncovers."""
+        last, takes = self.copies()[-1], frozenset(changed)
+        await self.container.land(last, self.context, takes=takes, full=full, on_behalf_of=last)
+        while (uncovered := self.container.uncovered) is not None:
+            await self.container.land(uncovered, self.context, on_behalf_of=last)
+
+    async def delete(self, *paths: str) -> None:
+        for path in paths:
+            del self.context.files[path]
+        await self.land(*paths)
+
+    async def save(self, path: str, text: str) -> None:
+        self.context.files[path] = text
+        await self.land(path)
+
+    async def run(self, position: int) -> None:
+        step = self.stage.steps[position]
+        assert isinstance(step, Run)
+        assert await self.container.run(step, lambda *_: None, grace=1) == 0
+
+    def node(self, path: str) -> Node | None:
+        return self.engine.files(self.id).node(path)
+
+    def holds(self, path: str) -> str | None:
+        content = self.engine.files(self.id).read(path)
+        return None if content is None else content.decode()
+
+    def outdated(self) -> int | None:
+        return self.container.outdated
+
+    def verbs(self, verb: str) -> int:
+        return [call.verb for call in self.engine.calls].count(verb)
+
+
+def copied(dest: str, context: Mapping[str, str]) -> tuple[str, bytes]:
+    """The layer of a `COPY . DEST`."""
+    files = (Item(f"{dest}/{path}".strip("/"), content=t.encode()) for path, t in context.items())
+    return f"COPY . /{dest} # buildkit", packed(*files)
+
+
+def ran(command: str, *items: Item) -> tuple[str, bytes]:
+    """The layer of a `RUN`."""
+    return f"RUN /bin/sh -c {command} # buildkit", packed(*items)
+
+
+MADE = ran(
+    "echo built > /app/x",
+    Item("app", "dir", mode=0o750, uid=5),
+    Item("app/x", content=b"built", mode=0o600, uid=5),
+    Item("app/l", "link", mode=0o777, target="x"),
+    Item("app/d", "dir", mode=0o711),
+    Item("app/d/other", content=b"made"),
+)
+TEXT = """\
+FROM base
+RUN echo built > /app/x
+COPY . /app/
+"""
+CONTEXT = {"x": "mine", "l": "mine", "d/mine": "mine", "y": "mine"}
+
+
+@pytest.fixture
+async def world() -> World:
+    return await World(TEXT, CONTEXT, MADE, copied("app", CONTEXT)).open()
+
+
+# What commands wrote beneath a copy.
+
+
+async def test_what_a_command_wrote_comes_back(world: World) -> None:
+    await world.delete("x", "l", "y")
+    assert world.node("/app/x") == Node("file", 0o600, 5, 0, b"built")
+    assert world.node("/app/l") == Node("link", 0o777, target="x")
+    assert world.node("/app/y") is None
+    done = world.container.acknowledge(1)
+    assert (done.written, done.deleted) == (2, 1)
+
+
+async def test_a_directory_of_a_command_stays_with_what_it_wrote_there(world: World) -> None:
+    await world.delete("d/mine")
+    assert world.node("/app/d") == Node("dir", 0o711)
+    assert world.holds("/app/d/other") == "made"
+    assert world.node("/app/d/mine") is None
+
+
+async def test_the_image_is_read_when_it_is_needed_and_once(world: World) -> None:
+    await world.save("y", "changed")
+    await world.save("new", "new")
+    assert world.verbs("save") == 0
+    await world.delete("y")
+    await world.delete("new", "l")
+    assert world.verbs("save") == 1
+    await world.delete("x")  # its bytes are read then
+    assert world.verbs("save") == 2
+
+
+async def test_without_a_command_before_the_copy_nothing_is_read() -> None:
+    text = "FROM base\nWORKDIR /app\nCOPY . /app/\nRUN make\n"
+    layers = [("WORKDIR /app", packed()), copied("app", CONTEXT), ran("make")]
+    world = await World(text, CONTEXT, *layers).open()
+    await world.delete("x", "y")
+    assert world.verbs("save") == 0
+    assert world.node("/app/x") is None
+
+
+async def test_what_a_command_removed_stays_removed() -> None:
+    text = "FROM base\nRUN rm /base/kept\nCOPY . /base/\n"
+    context = {"kept": "mine"}
+    removed = ran("rm /base/kept", Item("base/.wh.kept"))
+    world = await World(text, context, removed, copied("base", context)).open()
+    await world.delete("kept")
+    assert world.node("/base/kept") is None
+
+
+async def test_what_no_command_touched_comes_back_from_the_base_image() -> None:
+    text = "FROM base\nRUN make\nCOPY . /base/\n"
+    context = {"kept": "mine"}
+    world = await World(text, context, ran("make"), copied("base", context)).open()
+    await world.delete("kept")
+    assert world.holds("/base/kept") == "base"
+
+
+TWICE = """\
+FROM base
+COPY under /app/
+RUN echo built > /app/x
+COPY over /app/
+"""
+
+
+async def test_the_last_step_before_the_copy_decides() -> None:
+    context = {f"{side}/{name}": side for side in ("under", "over") for name in "wxyz"}
+    under, over = (dict.fromkeys("wxyz", text) for text in ("under", "over"))
+    made = ran("echo built > /app/x", Item("app/x", content=b"built"), Item("app/.wh.z"))
+    layers = [copied("app", under), made, copied("app", over)]
+    world = await World(TWICE, context, *layers).open()
+    await world.delete("over/x", "over/y", "over/z")
+    assert world.holds("/app/x") == "built"
+    assert world.holds("/app/y") == "under"
+    assert world.holds("/app/z") is None
+
+
+async def test_the_directory_of_a_workdir_stays() -> None:
+    text = "FROM base\nWORKDIR /app/d\nCOPY . /app/\n"
+    layers = [("WORKDIR /app/d", packed(Item("app/d", "dir"))), copied("app", CONTEXT)]
+    world = await World(text, CONTEXT, *layers).open()
+    await world.delete("d/mine")
+    assert world.node("/app/d") == Node("dir", 0o755)
+
+
+@pytest.mark.parametrize("made", [True, False])
+async def test_a_directory_that_was_made_for_the_copy_goes_if_no_command_made_it(
+    made: bool,
+) -> None:
+    text = "FROM base\nRUN echo made\nCOPY *.txt /made/for/it/\n"
+    context = {"a.txt": "a"}
+    wrote = [Item("made", "dir", mode=0o755)] if made else []
+    layers = [ran("echo made", *wrote), copied("made/for/it", context)]
+    world = await World(text, context, *layers).open()
+    await world.delete("a.txt")
+    assert world.node("/made/for") is None
+    assert (world.node("/made") is not None) == made
+
+
+async def test_links_above_a_destination_are_followed() -> None:
+    text = "FROM base\nRUN make\nCOPY . /alias/sub/\n"
+    context = {"x": "mine"}
+    link = Item("alias", "link", mode=0o777, target="/srv")
+    made = ran("make", link, Item("srv/sub/x", content=b"built"))
+    world = await World(text, context, made, copied("srv/sub", context)).open()
+    await world.delete("x")
+    assert world.holds("/srv/sub/x") == "built"
+
+
+async def test_a_step_that_only_a_build_can_take_wrote_something_too() -> None:
+    text = "FROM base\nRUN --mount=type=cache,target=/c make\nCOPY . /app/\n"
+    made = ("RUN --mount=type=cache,target=/c make", packed(Item("app/x", content=b"built")))
+    world = await World(text, CONTEXT, made, copied("app", CONTEXT)).open()
+    await world.delete("x")
+    assert world.holds("/app/x") == "built"
+
+
+async def test_an_image_of_another_history_tells_nothing() -> None:
+    world = World(TEXT, CONTEXT, copied("app", CONTEXT), MADE)
+    await world.open()
+    await world.delete("x")
+    assert world.node("/app/x") is None
+
+
+async def test_without_an_image_only_the_base_image_is_known(world: World) -> None:
+    await world.open(image="")
+    await world.delete("x")
+    assert world.node("/app/x") is None
+    assert world.verbs("save") == 0
+
+
+async def test_of_an_image_that_is_gone_only_the_base_image_is_known(world: World) -> None:
+    world.engine.fail_next("save", EngineError("No such image", status=404))
+    await world.delete("x")
+    assert world.node("/app/x") is None
+
+
+async def test_a_reading_that_breaks_off_is_tried_again(world: World) -> None:
+    for after in (0, 1):
+        world.engine.fail_next("save", EngineError("broke off"), after=after)
+    with pytest.raises(EngineError):
+        await world.delete("x", "y")
+    with pytest.raises(EngineError):
+        await world.land("x", "y")
+    await world.land("x", "y")
+    assert world.holds("/app/x") == "built"
+    assert world.node("/app/y") is None
+
+
+async def test_a_command_that_ran_again_has_to_run_once_more(world: World) -> None:
+    await world.run(0)
+    await world.land(full=True)
+    await world.delete("l", "x")
+    assert world.outdated() == 0
+    assert world.node("/app/x") is None
+    await world.run(0)
+    assert world.outdated() is None
+    assert world.holds("/app/x") == "built\n"
+
+
+async def test_a_directory_needs_no_command_to_run_again(world: World) -> None:
+    await world.run(0)
+    await world.land(full=True)
+    await world.delete("d/mine", "y")
+    assert world.outdated() is None
+    assert world.holds("/app/d/other") == "made"
+
+
+async def test_a_directory_of_a_copy_and_a_command_that_ran_again_is_the_copys() -> None:
+    context = {"under/d/f": "under", "over/d/g": "over", "over/kept": "over"}
+    made = ran("echo built > /app/x", Item("app/d", "dir", mode=0o711), Item("app/d/made"))
+    layers = [copied("app", {"d/f": "under"}), made, copied("app", {"d/g": "over", "kept": ""})]
+    world = await World(TWICE, context, *layers).open()
+    await world.run(1)
+    await world.delete("over/d/g")
+    assert world.node("/app/d") == Node("dir", 0o755)
+    assert world.holds("/app/d/f") == "under"
+
+
+async def test_no_file_comes_in_place_of_what_is_none() -> None:
+    raw = BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        info = tarfile.TarInfo("app/x")
+        info.type = tarfile.FIFOTYPE
+        tar.addfile(info)
+    made = ("RUN /bin/sh -c echo built > /app/x # buildkit", raw.getvalue())
+    world = await World(TEXT, CONTEXT, made, copied("app", CONTEXT)).open()
+    await world.delete("x")
+    assert world.node("/app/x") is None
+
+
+# Containers without a shell.
+
+
+async def bare(text: str = "FROM base\nCOPY . /\n") -> World:
+    context = {"app/x": "x", "app/y": "y", "in-root": "x"}
+    return await World(text, context, copied("", context), shell=False).open()
+
+
+async def test_what_cannot_be_deleted_holds_nothing_else_up() -> None:
+    world = await bare()
+    del world.context.files["in-root"], world.context.files["app/x"]
+    world.context.files["app/y"] = "changed"
+    with pytest.raises(UnsupportedError, match="deletes what only a build can") as refused:
+        await world.land("in-root", "app/x", "app/y")
+    assert refused.value.line == 2
+    assert world.holds("/in-root") == "x"
+    assert world.node("/app/x") is None
+    assert world.holds("/app/y") == "changed"
+    assert (world.container.acknowledge(0).written, world.verbs("put")) == (1, 1)
+
+
+async def test_one_refusal_leaves_the_container_as_good_as_before() -> None:
+    world = await bare()
+    with pytest.raises(UnsupportedError):
+        await world.delete("in-root")
+    world.engine.calls.clear()
+    await world.delete("app/x")
+    assert world.node("/app/x") is None
+    await world.save("app/y", "changed")
+    assert world.holds("/app/y") == "changed"
+    await world.save("in-root", "again")
+    assert world.holds("/in-root") == "again"
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_the_working_directory_is_replaced_only_before_a_restart(live: bool) -> None:
+    text = "FROM base\n#dev-cmd-live=serve\nCOPY . /app/\n" if live else TEXT
+    context = {"x": "x", "y": "y"}
+    layers = [copied("app", context)] if live else [MADE, copied("app", context)]
+    world = await World(text, context, *layers, shell=False, workdir="/app").open()
+    if live:
+        with pytest.raises(UnsupportedError, match="only a build"):
+            await world.delete("y")
+    else:
+        await world.delete("y")
+    assert (world.node("/app/y") is not None) == live
+
+
+# Mounts.
+
+
+# Who is known in the container.
+
+USERS = "root:x:0:0::/:\nbob:x:{}:7::/:\n"
+OWNERS = """\
+FROM base
+COPY users /etc/passwd
+RUN cp /new /etc/passwd
+COPY --chown=bob x y /app/
+"""
+
+
+def owned(world: World, path: str) -> tuple[int, int]:
+    node = world.node(path)
+    assert node is not None
+    return node.uid, node.gid
+
+
+@pytest.fixture
+async def owners() -> World:
+    world = World(OWNERS, {"users": USERS.format(5), "x": "x", "y": "y"})
+    world.engine.files(world.id).place(
+        "/etc/passwd", Node("file", content=USERS.format(5).encode())
+    )
+    await world.open()
+    await world.save("x", "changed")
+    assert owned(world, "/app/x") == (5, 7)
+    return world
+
+
+async def test_who_is_known_is_read_again_after_a_copy(owners: World) -> None:
+    owners.context.files["users"] = USERS.format(6)
+    takes = frozenset({"users"})
+    await owners.container.land(0, owners.context, takes=takes, on_behalf_of=0)
+    await owners.save("y", "changed")
+    assert (owned(owners, "/app/x"), owned(owners, "/app/y")) == ((6, 7), (6, 7))
+
+
+async def test_who_is_known_is_read_again_after_a_command(owners: World) -> None:
+    new = Node("file", content=USERS.format(8).encode())
+    owners.engine.files(owners.id).place("/new", new)
+    await owners.run(1)
+    await owners.save("y", "changed")
+    assert owned(owners, "/app/y") == (8, 7)
+
+
+async def test_who_is_known_is_read_once_where_nothing_changed(owners: World) -> None:
+    owners.engine.calls.clear()
+    await owners.save("y", "changed")
+    await owners.save("x", "again")
+    assert owners.verbs("get") == 0
+
+
+async def test_nothing_is_written_where_something_is_mounted(world: World) -> None:
+    await world.open(mounts=("/app",))
+    for change in (world.save("x", "changed"), world.save("new", "new"), world.delete("y")):
+        with pytest.raises(UnsupportedError, match="changes what is mounted at /app") as refused:
+            await change
+        assert refused.value.line == 3
+    assert {"put", "delete", "run"} & {call.verb for call in world.engine.calls} == set()
+
+
+async def test_what_is_not_mounted_lands(world: World) -> None:
+    await world.open(mounts=("/app/d", "/elsewhere"))
+    world.context.files |= {"d/mine": "changed", "x": "changed"}
+    with pytest.raises(UnsupportedError, match="mounted at /app/d"):
+        await world.land("d/mine", "x")
+    assert world.holds("/app/d/mine") == "mine"
+    assert world.holds("/app/x") == "changed"
+    await world.save("x", "again")
+    assert world.holds("/app/x") == "again"
+
+
+async def test_what_is_mounted_is_no_part_of_a_copy_in_full(world: World) -> None:
+    await world.open(mounts=("/app/d",))
+    world.engine.files(world.id).write("/app/d/mine", b"the host's")
+    await world.land(full=True)
+    assert world.holds("/app/d/mine") == "the host's"
+    assert world.verbs("put") == 1
+
+
+async def test_a_mount_is_found_behind_links() -> None:
+    text = "FROM base\nRUN make\nCOPY . /alias/sub/\n"
+    link = Item("alias", "link", mode=0o777, target="/srv")
+    context = {"x": "mine"}
+    world = World(text, context, ran("make", link), copied("srv/sub", context))
+    await world.open(mounts=("/srv/sub",))
+    with pytest.raises(UnsupportedError, match="mounted at /srv/sub"):
+        await world.save("x", "changed")
+    assert world.holds("/srv/sub/x") == "mine"
+
+
+async def test_other_files_on_a_mount_are_no_difference(world: World) -> None:
+    await world.open(mounts=("/app/d",))
+    world.engine.files(world.id).write("/app/d/mine", b"the host's")
+    await world.container.compare(1, world.context.tree)
+    await world.save("x", "changed")
+    assert world.holds("/app/d/mine") == "the host's"
+    assert world.holds("/app/x") == "changed"
