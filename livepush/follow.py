@@ -2,12 +2,15 @@
 
 - Where a hint could not be followed, because something cannot be read, it is kept, and followed
   with the next one or soon by itself; the person is told once.
-- What has changed is looked at once more a little later: not every write is reported.
+- What has changed is looked at once more a little later: not every write is reported. Where that
+  takes no time, everything is: a write through another name of a file (a hard link) is reported
+  under that name only.
 - A push begins when the changes have come to rest, and whatever keeps changing cannot hold it up.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -31,6 +34,7 @@ from livepush.unsettled import Unsettled
 from livepush.watch import EVERYTHING, Hints, Watcher
 
 _CONTAINER_INTERVAL = 1.0  # seconds between two looks at the application's container
+_NO_TIME = 0.1  # seconds; a look at everything that takes no longer may follow each change
 
 Trigger = Literal["notify", "polling", "manual"]
 
@@ -109,6 +113,7 @@ class _Follower:
         self._looking = anyio.Lock()
         self._unseen: Hints = frozenset()
         self._unsettled = Unsettled()
+        self._everything = math.inf  # seconds that the last look at everything took
         self._complaint = ""
         context = session.context
         # The ignore file may have changed since the session read it.
@@ -140,6 +145,7 @@ class _Follower:
         """Owes what has really changed where `hints` point; whether that could be seen."""
         async with self._looking:
             self._unseen |= hints
+            began = anyio.current_time()
             try:
                 changes = await self._changes(self._unseen)
             except LivepushError as error:
@@ -148,8 +154,13 @@ class _Follower:
                 self._complaint = error.message
                 self._watcher.again(self._unseen)
                 return False
+            again = changes.changed | self._unsettled.paths
+            if self._unseen >= EVERYTHING:
+                self._everything = anyio.current_time() - began
+            elif self._everything < _NO_TIME:
+                again = EVERYTHING
+            self._watcher.again(again)
             self._complaint, self._unseen = "", frozenset()
-            self._watcher.again(changes.changed | self._unsettled.paths)
         if changes:
             self._session.pushes.note(changes)
             if triggers(changes):

@@ -379,6 +379,15 @@ def write_in_memory(path: Path, content: bytes) -> None:
         memory[:] = content
 
 
+async def test_a_write_through_another_name_lands_also_when_that_name_is_gone(world: Open) -> None:
+    web = await world()
+    async with ready(web):
+        os.link(web.root / "src/main", web.root / "src/other")
+        web.write("src/other", "two")
+        (web.root / "src/other").unlink()
+        await web.lands("/app/main", "two")
+
+
 async def test_names_that_are_not_utf8_land(world: Open) -> None:
     web = await world()
     name = os.fsdecode(b"src/\xff\xfe")

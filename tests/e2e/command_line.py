@@ -45,11 +45,13 @@ class Watch:
         self.events: list[WireEvent] = []
         self._said = said
 
-    async def until(self, condition: Condition, since: int = 0) -> list[WireEvent]:
+    async def until(
+        self, condition: Condition, since: int = 0, within: float = WITHIN
+    ) -> list[WireEvent]:
         """Reads events until `condition` holds for those from number `since` on; these."""
         assert self.process.stdout is not None
         try:
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(within):
                 while not condition(self.events[since:]):
                     line = await self.process.stdout.readline()
                     assert line, "livepush has ended"
