@@ -20,7 +20,7 @@ from livepush.errors import EngineError
 from livepush.image_files import ImageFiles
 from livepush.landed import Landed
 from livepush.layers import Layer, by_step, read_files, read_layers
-from livepush.model import Copy, Entry, MakeDir, Step
+from livepush.model import Copy, Entry, Fixed, MakeDir, Step
 from livepush.mounts import is_within, touching
 from livepush.origin import Bundle
 from livepush.realpath import RealPaths
@@ -105,6 +105,21 @@ class Beneath:
                     return await self._written(index, path, layer, inner)
         entry = await self._base.entry(path)
         return None if entry is None else Held(entry, "base")
+
+    async def above(self, position: int, paths: Collection[str]) -> frozenset[int]:
+        """The later steps that only a build can take, and that write or remove any of `paths`.
+
+        Commands are not among them: they come again anyway.
+        """
+        later = ((i, step) for i, step in enumerate(self._steps) if i > position)
+        found = [i for i, step in later if isinstance(step, Fixed) and not step.is_command]
+        inner = [await self._inner(path) for path in paths] if found else []
+        layers = {i: await self._layer(i) for i in found}
+        return frozenset(
+            i
+            for i, layer in layers.items()
+            if any(path in layer.entries or layer.removes(path) for path in inner)
+        )
 
     async def fetch(self, held: Mapping[str, Held]) -> Bundle:
         """The bytes of the files among `held`, by path relative to the root; it must be closed."""

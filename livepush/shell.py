@@ -108,7 +108,8 @@ for item; do
     *) path=${item#??} ;;
   esac
   case $item in
-    r*) set -- "$@" "$path" ;;
+    # Not every `rm -f` bears what is below something that is no directory.
+    r*) { [ -e "$path" ] || [ -L "$path" ]; } && set -- "$@" "$path" ;;
     *) flush "$@"; set --; rmdir -- "$path" 2>/dev/null ;;
   esac
   [ $# -lt 100 ] || { flush "$@"; set --; }

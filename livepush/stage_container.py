@@ -127,10 +127,11 @@ class StageContainer:
 
     @property
     def outdated(self) -> int | None:
-        """The first command that has to run again, in place, with all that follows it.
+        """The first step that has to come again, with all that follows it.
 
-        A copy let go of what it wrote, which only its run that was built is known to have written
-        like that: it has run again since.
+        A copy let go of what a command wrote, which only its run that was built is known to have
+        written like that: it has run again since. Or it wrote or let go of what a later step
+        writes that only a build can take.
         """
         return min(self._outdated, default=None)
 
@@ -200,7 +201,9 @@ class StageContainer:
         wanted, changes, refusal = await self._compared(position, files, takes, full=full)
         self._landed.doubt(position, changes)
         clearing = await cleared(position, changes.deleted, wanted, self._landed, self._beneath)
-        self._outdated |= clearing.outdated
+        uploaded = [p for p, item in changes.written.items() if item.entry.kind != "dir"]
+        above = await self._beneath.above(position, (*uploaded, *changes.deleted))
+        self._outdated |= clearing.outdated | above
         refusal = await self._clear(position, clearing) or refusal
         made: Mapping[str, Item] = {}
         # A later command may have removed what nobody writes to now.

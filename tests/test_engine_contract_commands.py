@@ -27,7 +27,7 @@ async def test_delete_removes_trees_and_not_what_links_lead_to(
             Item("kept/file"),
         ),
     )
-    await engine.delete(container, ["/d/a", "/d/link", "/d/not-there", "/nowhere/at/all"])
+    await engine.delete(container, ["/d/a", "/d/link", "/nowhere/at/all", "/kept/file/below"])
     assert await items(engine.get(container, "/d")) == [Item("d", "dir", mode=0o755)]
     assert await engine.stat(container, "/kept/file") is not None
 

@@ -122,7 +122,10 @@ async def test_an_archive_that_an_add_unpacks_is_built(built: Bench, tmp_path: P
     context.mkdir()
     bundle(context, "first")
     save(context / "note", "1")
-    save(context / "Dockerfile", f"FROM {BUSYBOX}\nCOPY note /note\nADD bundle.tar /b/\n{IDLE}")
+    (context / "mine").mkdir()
+    save(context / "mine/second", "mine")
+    steps = "COPY note /note\nCOPY mine /b/\nADD bundle.tar /b/\n"
+    save(context / "Dockerfile", f"FROM {BUSYBOX}\n{steps}{IDLE}")
     container = built.start(built.build(context, context / "Dockerfile"))
     async with watching(tmp_path / "said", "--container", container, str(context)) as watch:
         since = len(watch.events)
@@ -130,6 +133,10 @@ async def test_an_archive_that_an_add_unpacks_is_built(built: Bench, tmp_path: P
         await watch.until(landed(["bundle.tar"]), since)
         assert built.docker("exec", container, "ls", "/b") == "second"
         assert "filesSynced" in await pushed(built, watch, context, note="2")
+        # What the archive has stands above what is copied before it.
+        await pushed(built, watch, context, **{"mine/second": "still mine"})
+        (context / "mine/second").unlink()
+        await pushed(built, watch, context, note="3")
 
 
 @pytest.mark.parametrize("client", [client for client in CLIENTS.values() if client is not DEFAULT])
