@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from livepush.archive import Fetched, Files, examined
+from livepush.archive import Fetched, Files, NoFiles, fetch, pack
+from livepush.engine import Engine
+from livepush.manifest import Item
 from livepush.model import Entry
 from livepush.stage_image import BuildContext
 from livepush.tree import Tree
@@ -24,7 +26,11 @@ _LONGEST_LINE = 64  # bytes
 
 
 def as_theirs(built: Tree, sent: BuildContext, files: Files) -> Tree:
-    """The tree of a build as if the context's own `files` had been `sent`, and nothing beside."""
+    """The tree of a build as if the context's own `files` had been `sent`, and nothing beside.
+
+    Entries of files that were not theirs have the content that is. Raises `FileNotFoundError` where
+    that is gone by now.
+    """
     ours = {
         (posixpath.basename(path), hashlib.sha256(item.entry.content).digest()): path
         for path, item in sent.items.items()
@@ -48,7 +54,29 @@ def _copied(theirs: Entry, path: str, files: Files, written: Entry, sent: Entry)
     if theirs.kind != "file":
         return kept
     mode = theirs.mode if written.mode == sent.mode else written.mode
-    return replace(kept, mode=mode, digest=examined(theirs, files, path).digest)
+    with files.open_file(path) as file:
+        content = file.read()
+    digest = hashlib.sha256(content).digest()
+    return replace(kept, mode=mode, size=len(content), content=content, digest=digest)
+
+
+async def corrected(
+    engine: Engine, container: str, paths: Iterable[str], sent: BuildContext
+) -> None:
+    """Makes those of the absolute `paths` theirs where a container still holds what was `sent`."""
+    for path in paths:
+        try:
+            fetched = await fetch(engine.get(container, path), prefix=posixpath.dirname(path))
+        except FileNotFoundError:
+            continue
+        fetched.close()
+        name = path.lstrip("/")
+        entry = as_theirs(fetched.tree, sent, sent.files).get(name)
+        if entry is None:
+            await engine.delete(container, [path])
+        elif entry.content is not None:
+            items = [(path, Item(entry, name))]
+            await engine.put(container, pack(items, NoFiles(), lambda _: None))
 
 
 def without_dockers_line(here: Fetched, wanted: Tree, files: Files) -> Tree:

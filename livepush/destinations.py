@@ -7,8 +7,8 @@ directory was copied to. It is settled when a file comes in that directory's pla
 
 from __future__ import annotations
 
+from livepush.beneath import Beneath, Held
 from livepush.engine import Engine
-from livepush.image_files import ImageFiles
 from livepush.landed import Landed
 from livepush.manifest import Conflict, Destination, manifest
 from livepush.model import Copy
@@ -16,12 +16,11 @@ from livepush.tree import Tree
 
 
 class Destinations:
-    """The destinations of one container's copies, by position; `base` is its base image."""
+    """The destinations of one container's copies, by position."""
 
-    def __init__(self, engine: Engine, container: str, base: ImageFiles, landed: Landed) -> None:
+    def __init__(self, engine: Engine, container: str, landed: Landed) -> None:
         self._engine = engine
         self._container = container
-        self._base = base
         self._landed = landed
         self._known: dict[int, Destination] = {}
         self._unsure: set[int] = set()
@@ -47,14 +46,14 @@ class Destinations:
         if self._becomes(position, step, tree):
             self._unsure.discard(position)
 
-    async def settle(self, position: int, step: Copy, tree: Tree) -> None:
+    async def settle(self, position: int, step: Copy, tree: Tree, beneath: Beneath) -> None:
         """Makes sure of the destination before `step` copies from `tree` to it."""
         if position not in self._unsure or not self._becomes(position, step, tree):
             return
         path = self._known[position].path
-        stat = await self._base.stat(path)
-        in_base = stat is not None and stat.kind == "dir"
-        is_dir = in_base or self._landed.has_directory(position, path)
+        held = await beneath.at(position, path)
+        found = isinstance(held, Held) and held.entry.kind == "dir"
+        is_dir = found or self._landed.has_directory(position, path)
         self._known[position] = Destination(path, is_dir)
         self._unsure.discard(position)
 

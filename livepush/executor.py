@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from livepush import events
+from livepush.additions import as_theirs, corrected
 from livepush.archive import Files
 from livepush.building import Commands
 from livepush.engine import Engine
@@ -30,7 +31,7 @@ from livepush.plan import Action, StepRef
 from livepush.renewal import Renewal
 from livepush.selection import MissingSource
 from livepush.stage_container import Landing, StageContainer
-from livepush.stage_image import DOCKERFILE, StageBuilder, StageImage
+from livepush.stage_image import BuildContext, StageBuilder, StageImage
 from livepush.stages import SCRATCH
 from livepush.tree import Tree
 
@@ -110,14 +111,13 @@ class Executor:
             application.container,
             application.image.id,
             mounts=mounts,
-            sent=DOCKERFILE,
             labels=labels(graph.target),
         )
 
     async def open(self) -> None:
         """Learns what only the containers know, and what is in them."""
         for index, stage in self._stages.items():
-            await self._begin(stage, self._played[index].image.context)
+            await self._begin(stage, self._played[index].image.sent)
 
     def adopt(self, graph: Graph, builder: StageBuilder) -> None:
         """Follows the same steps with other build arguments from now on."""
@@ -171,9 +171,12 @@ class Executor:
         )
 
     async def _begin(
-        self, stage: StageContainer, built_from: Tree | None, older: StageContainer | None = None
+        self,
+        stage: StageContainer,
+        sent: BuildContext | None,
+        older: StageContainer | None = None,
     ) -> bool:
-        """Learns what is in a container; what was built from another tree is put right.
+        """Learns what is in a container; what was `sent` for its build alone is put right.
 
         `older` played the stage before. Whether the builder had to be put right.
         """
@@ -182,12 +185,17 @@ class Executor:
         for position, step in enumerate(stage.stage.steps):
             if not isinstance(step, Copy):
                 continue
-            await self._believe(stage, position, step, built_from or self._context().tree)
-            if built_from is not None and step.origin is None:
-                if older is not None and not step.legacy:
-                    stale |= await stage.doubt_stale_modes(position, older)
-                # What cannot be put right without a build stays as the builder left it.
-                with contextlib.suppress(UnsupportedError):
+            if sent is not None and sent.own and step.origin is None:
+                await self._believe(stage, position, step, sent.tree)
+                await corrected(self._engine, stage.id, stage.copies_of(position, sent.own), sent)
+            tree = self._context().tree if sent is None else sent.files.tree
+            await self._believe(stage, position, step, tree)
+            if older is None or step.origin is not None or step.legacy:
+                continue
+            if await stage.doubt_stale_modes(position, older):
+                stale = True
+                # What is newer than the build and at odds with the step is owed anyway.
+                with contextlib.suppress(UnsupportedError, MissingSource, Conflict, UnknownOwner):
                     await stage.land(position, self._context(), on_behalf_of=position)
                 stage.acknowledge(position)
         return stale
@@ -303,7 +311,7 @@ class Executor:
         built = await self._built(old.stage)
         older = self._played[action.stage].image
         if action.stage == self._target:
-            container, performed = old.id, await self._renew(old, built.id, action)
+            container, performed = old.id, await self._renew(old, built, action)
         else:
             container = await self._engine.create(
                 built.id, labels=self._labels(old.stage), start=old.stage.image != SCRATCH
@@ -311,11 +319,11 @@ class Executor:
             performed = Performed(built.id != older.id or bool(old.touched))
         played = Played(container, built)
         fresh = self._playing(old.stage, played)
-        stale = await self._begin(fresh, built.context, old)
+        stale = await self._begin(fresh, built.sent, old)
         self._stages[action.stage], self._played[action.stage] = fresh, played
         if container != old.id:
             await self._engine.remove(old.id)
-        if older.context is not None and older.id != built.id:
+        if older.sent is not None and older.id != built.id:
             await self._engine.remove_image(older.id)
         return replace(performed, changed=performed.changed or stale)
 
@@ -326,12 +334,15 @@ class Executor:
         except BuildFailedError as failure:
             raise StepFailedError(failure.message, return_code=failure.return_code) from failure
 
-    async def _renew(self, stage: StageContainer, image: str, action: Action) -> Performed:
+    async def _renew(self, stage: StageContainer, built: StageImage, action: Action) -> Performed:
         """Carries over into the application's container what a new image of it holds."""
-        if not self._renewal.needed(image, stage.touched):
+        if not self._renewal.needed(built.id, stage.touched):
             return Performed(changed=False)
         began = time.monotonic()
-        delta, files = await self._renewal.changes(image, stage.touched)
+        sent = built.sent
+        assert sent is not None  # noqa: S101  # it has just been built
+        theirs = partial(as_theirs, sent=sent, files=sent.files)
+        delta, files = await self._renewal.changes(built.id, stage.touched, theirs)
         refusal = ""
         try:
             stage.touch([*delta.written, *delta.deleted])
@@ -340,7 +351,7 @@ class Executor:
             refusal = f"{action.text} deletes what only a build can: {error.message}"
         finally:
             files.close()
-        self._renewal.became(image, files.tree)
+        self._renewal.became(built.id, files.tree)
         size = sum(item.entry.size for item in delta.written.values())
         done = Landing(len(delta.written), len(delta.deleted), size)
         self._tell_synced(action.stage, done, began)

@@ -98,7 +98,7 @@ async def open_stages(
         if stage.index == graph.target.index:
             continue
         if given is not None:
-            image = StageImage(given[stage.index], None)
+            image = StageImage(given[stage.index])
         else:
             image = await builder.build(stage, files)
         container = await engine.create(

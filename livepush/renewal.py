@@ -8,9 +8,8 @@ the container nobody knows what they touched, so that all which differs from the
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -70,8 +69,7 @@ def _look(entry: Entry) -> tuple[object, ...]:
 class Renewal:
     """The newest image that the container `container` was made like; `labels` for what it makes.
 
-    What is below `mounts` is not the container's own, and stays as it is. Files of the name `sent`
-    were in the context for the build alone.
+    What is below `mounts` is not the container's own, and stays as it is.
     """
 
     def __init__(
@@ -81,11 +79,9 @@ class Renewal:
         image: str,
         *,
         mounts: Collection[str],
-        sent: str,
         labels: Mapping[str, str],
     ) -> None:
         self.image = image
-        self._sent = sent
         self._engine = engine
         self._container = container
         self._mounts = tuple(mounts)
@@ -96,8 +92,14 @@ class Renewal:
         """Whether the container can be otherwise than the new `image` has it."""
         return image != self.image or bool(touched)
 
-    async def changes(self, image: str, touched: Touched) -> tuple[Delta, Fetched]:
-        """What the new `image` asks for, and its files, which must be closed."""
+    async def changes(
+        self, image: str, touched: Touched, theirs: Callable[[Tree], Tree]
+    ) -> tuple[Delta, Fetched]:
+        """What the new `image` asks for, and its files, which must be closed.
+
+        `theirs` makes of an image's tree what it would be without what was in the context for the
+        build alone.
+        """
         if self._tree is None:
             older = await self._files(self.image)
             older.close()
@@ -108,8 +110,13 @@ class Renewal:
             own.close()
             here = own.tree
         fetched = await self._files(image)
-        delta = carried(fetched.tree, self._tree, here, touched)
-        return self._own(delta), fetched
+        try:
+            tree = await anyio.to_thread.run_sync(theirs, fetched.tree)
+        except OSError:
+            fetched.close()
+            raise
+        delta = carried(tree, self._tree, here, touched)
+        return self._own(delta), replace(fetched, tree=tree)
 
     async def carry(self, delta: Delta, files: Fetched, *, restarts: bool) -> None:
         """Brings `delta` into the container, which `restarts` afterwards.
@@ -128,12 +135,9 @@ class Renewal:
         self.image, self._tree = image, tree
 
     def _own(self, delta: Delta) -> Delta:
-        def kept(path: str) -> bool:
-            return posixpath.basename(path) != self._sent and not over(path, self._mounts)
-
         return Delta(
-            {path: item for path, item in delta.written.items() if kept(path)},
-            tuple(path for path in delta.deleted if kept(path)),
+            {p: item for p, item in delta.written.items() if not over(p, self._mounts)},
+            tuple(path for path in delta.deleted if not over(path, self._mounts)),
         )
 
     async def _files(self, image: str) -> Fetched:

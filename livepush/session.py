@@ -295,7 +295,7 @@ class Livepush:
         builder = self._builder()
         played = await open_stages(self._engine, self._request, self._graph, builder, self._files)
         self._led = self._led_before = leads(self._graph, self._files.tree)
-        application = Played(self._info.id, StageImage(self._info.image, None))
+        application = Played(self._info.id, StageImage(self._info.image))
         executor = Executor(
             self._engine,
             self._graph,

@@ -73,7 +73,7 @@ class StageContainer:
         self._engine = engine
         self._mounted = Mounted(engine, container, mounts)
         self._landed = Landed(stage.steps)
-        self._destinations = Destinations(engine, container, base, self._landed)
+        self._destinations = Destinations(engine, container, self._landed)
         self._ran: set[int] = set()
         self._outdated: set[int] = set()
         self._beneath = Beneath(
@@ -145,6 +145,11 @@ class StageContainer:
         self._landed.believe(position, wanted)
         self._standing.believe(wanted.made)
 
+    def copies_of(self, position: int, sources: Collection[str]) -> list[str]:
+        """Where the copy at `position` has put what it takes from those paths of its tree."""
+        items = self._landed[position].items
+        return [path for path, item in items.items() if item.source in sources]
+
     async def compare(self, position: int, tree: Tree) -> None:
         """Takes what a copy writes from `tree` to be in the container where it really is there.
 
@@ -196,7 +201,7 @@ class StageContainer:
         """
         step = self._copies()[position]
         await self._learn_users()
-        await self._destinations.settle(position, step, files.tree)
+        await self._destinations.settle(position, step, files.tree, self._beneath)
         landed = self._landed[position]
         wanted, changes, refusal = await self._compared(position, files, takes, full=full)
         self._landed.doubt(position, changes)

@@ -33,6 +33,12 @@ class BuildContext:
     def tree(self) -> Tree:
         return Tree.of((path, item.entry) for path, item in self.items.items())
 
+    @property
+    def own(self) -> frozenset[str]:
+        """The paths that livepush fills itself, instead of the user's file or beside them."""
+        written = (path for path, item in self.items.items() if item.entry.content is not None)
+        return frozenset(written)
+
 
 def build_context(text: str, files: Files, dockerfile: str, *, legacy: bool) -> BuildContext:
     """The filtered context with the Dockerfile `text` in it.
@@ -65,13 +71,10 @@ def _written(content: bytes) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class StageImage:
-    """A stage's image, and the tree that it was built from where livepush had it built.
-
-    That tree may hold files that are not in the context.
-    """
+    """A stage's image, and what was `sent` for it where livepush had it built."""
 
     id: str
-    context: Tree | None
+    sent: BuildContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class StageBuilder:
             legacy=self.legacy,
             tell=tell,
         )
-        return StageImage(image, context.tree)
+        return StageImage(image, context)
 
 
 async def base_image(

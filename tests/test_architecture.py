@@ -36,14 +36,14 @@ FLOORS = tuple(
         testing.images""",
         """lexer grammar leads ledger narration rescan archived origin image_files layers doubts
         docker renewal testing.engine""",
-        "dockerfile render context destinations beneath testing",
+        "dockerfile render context beneath testing",
         # Text to directives, instructions to stages: a file each.
         """directives.directive stages.path stages.proxy stages.reference snapshot clearing standing
-        stage_image""",
+        stage_image destinations""",
         """directives.dev_cmd_live directives.dev_copy directives.dev_env directives.dev_run
         directives.reading stages.arg stages.copy stages.env stages.from_ stages.onbuild
         stages.run stages.shell stages.user stages.workdir""",
-        "directives stages.add stage_container",
+        "directives stages.add stage_container additions",
         "stages",
         # What repeating a command does, read off its script.
         "repetition.tokens repetition.regex",
@@ -52,7 +52,7 @@ FLOORS = tuple(
         "repetition.accounts repetition.edits repetition.fetching repetition.files",
         "repetition",
         # A session, from what a Dockerfile means to following a context.
-        "live executor unsettled rearguing additions authorship",
+        "live executor unsettled rearguing authorship",
         "push opening testing.builder",
         "follow",
         "session verification",

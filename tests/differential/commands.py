@@ -55,7 +55,7 @@ def unsafe(number: int) -> tuple[str, ...]:
         f"echo x >> {GEN}/log",
         f"mkdir {GEN}/{number}",
         f"test ! -e {GEN}/once && touch {GEN}/once",
-        f"find {GEN} /o /p 2>&1 | sort > {GEN}/{number}",
+        f"touch {GEN}/{number} && find {GEN} /o /p 2>&1 | sort > {GEN}/{number}",
     )
 
 
@@ -68,7 +68,7 @@ def unsafe_with(dest: str, number: int) -> tuple[str, ...]:
         f"find {dest} -type f -exec sed -i s/0/1/ {{}} +",
         f"find {dest} -type f -name '?' -exec mv {{}} {{}}.moved \\;",
         f"find {dest} -name b -prune -exec rm -rf {{}} +",
-        f"find {dest} {GEN} 2>&1 | sort > {out}",
+        f"touch {out} && find {dest} {GEN} 2>&1 | sort > {out}",
         f"ln -s {dest} {GEN}/link{number}",
         f"chmod -R go-rwx {dest}",
         f"if test -e {dest}/a; then echo is; else echo not; fi >> {out}",
