@@ -9,14 +9,14 @@ source, and have no say in a file that is itself a source.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from livepush.ignore import Ignore
 from livepush.model import Copy, Entry
-from livepush.pattern import component, has_wildcard
+from livepush.pattern import component, has_wildcard, literal_part
 from livepush.tree import Tree, above
 
 
@@ -115,12 +115,29 @@ def found(copy: Copy, tree: Tree) -> list[tuple[str, Selection]]:
     Raises `MissingSource`.
     """
     look = _legacy_matches if copy.legacy else matches
+    if copy.origin is None and not copy.legacy:
+        _refuse_unsent(copy.sources, tree)
     return [
         (match, selection(copy, number))
         for number, source in enumerate(copy.sources)
         # As a builder walks them: `a/x` comes before `a!/x`, though not as text.
         for match in sorted(look(tree, source), key=lambda path: path.split("/"))
     ]
+
+
+def _refuse_unsent(sources: Sequence[str], tree: Tree) -> None:
+    """Raises `MissingSource` for a wildcard below what is no directory, unless it is sent anyway.
+
+    A client sends what the sources name: below a file that is nothing, and not the file either.
+    """
+    for source in filter(has_wildcard, sources):
+        start = tree.resolve(literal_part(source)) or ""
+        entry = tree.get(start)
+        if entry is None or entry.kind == "dir":
+            continue
+        others = (path for other in sources if other != source for path in matches(tree, other))
+        if not any(path in ("", start) or start.startswith(f"{path}/") for path in others):
+            raise MissingSource(source)
 
 
 def matches(tree: Tree, source: str) -> Iterator[str]:
@@ -138,9 +155,9 @@ def matches(tree: Tree, source: str) -> Iterator[str]:
     start = "/".join(parts[:literal])
     # Links in the part before the wildcard are followed, a wildcard never goes through one.
     resolved = tree.resolve(start)
-    directory = tree.get(resolved) if resolved is not None else None
-    if resolved is None or directory is None or directory.kind != "dir":
+    if resolved is None:
         raise MissingSource(source)
+    # Below what is no directory nothing is found, which is no error.
     yield from _descend(tree, resolved, parts[literal:])
 
 

@@ -144,7 +144,33 @@ def test_matches(source: str, expected: list[str]) -> None:
     assert sorted(matches(TREE, source)) == expected
 
 
-@pytest.mark.parametrize("source", ["nope", "n", "nope/*", "n/*", "a.md/*"])
+@pytest.mark.parametrize("source", ["nope", "n", "nope/*", "n/*"])
 def test_what_is_not_there(source: str) -> None:
     with pytest.raises(MissingSource, match=source.replace("*", r"\*")):
         list(matches(TREE, source))
+
+
+@pytest.mark.parametrize(
+    ("sources", "names"),
+    [
+        (
+            ("d/x.md/*", ""),
+            [
+                "",
+            ],
+        ),
+        (("d/x.md/*", "d"), ["d"]),
+        (("d/x.md/*", "d/x*"), ["d/x.md"]),
+        (("a.md/*", "d"), None),
+        (("a.md/*",), None),
+    ],
+)
+def test_below_a_file_there_is_nothing_where_another_source_has_it_sent(
+    sources: tuple[str, ...], names: list[str] | None
+) -> None:
+    copy = Copy(1, "", sources, "/o", True)
+    if names is None:
+        with pytest.raises(MissingSource, match=r"a\.md/\*"):
+            found(copy, TREE)
+    else:
+        assert [name for name, _ in found(copy, TREE)] == names
