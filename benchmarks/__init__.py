@@ -1,0 +1,1 @@
+"""How fast livepush is on this machine and engine: a command each, `python -m benchmarks.NAME`."""
