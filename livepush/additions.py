@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+
+import anyio.to_thread
 
 from livepush.archive import Fetched, Files, NoFiles, fetch, pack
 from livepush.engine import Engine
@@ -60,23 +62,21 @@ def _copied(theirs: Entry, path: str, files: Files, written: Entry, sent: Entry)
     return replace(kept, mode=mode, size=len(content), content=content, digest=digest)
 
 
-async def corrected(
-    engine: Engine, container: str, paths: Iterable[str], sent: BuildContext
-) -> None:
-    """Makes those of the absolute `paths` theirs where a container still holds what was `sent`."""
-    for path in paths:
-        try:
-            fetched = await fetch(engine.get(container, path), prefix=posixpath.dirname(path))
-        except FileNotFoundError:
-            continue
-        fetched.close()
-        name = path.lstrip("/")
-        entry = as_theirs(fetched.tree, sent, sent.files).get(name)
-        if entry is None:
-            await engine.delete(container, [path])
-        elif entry.content is not None:
-            items = [(path, Item(entry, name))]
-            await engine.put(container, pack(items, NoFiles(), lambda _: None))
+async def corrected(engine: Engine, container: str, sent: BuildContext) -> None:
+    """Makes theirs what a container holds that was `sent`, wherever commands have taken it."""
+    fetched = await fetch(engine.export(container), prefix="")
+    fetched.close()
+    theirs = await anyio.to_thread.run_sync(as_theirs, fetched.tree, sent, sent.files)
+    gone = [f"/{path}" for path, _ in fetched.tree.walk() if theirs.get(path) is None]
+    if gone:
+        await engine.delete(container, gone)
+    items = [
+        (f"/{path}", Item(entry, path))
+        for path, entry in theirs.walk()
+        if entry != fetched.tree.get(path)
+    ]
+    if items:
+        await engine.put(container, pack(items, NoFiles(), lambda _: None))
 
 
 def without_dockers_line(here: Fetched, wanted: Tree, files: Files) -> Tree:

@@ -246,11 +246,14 @@ async def first_entry(stream: AsyncGenerator[bytes, None]) -> Entry:
     Raises what `stream` does, and `EngineError` for bytes that are no archive.
     """
     reader = TarStream()
-    async with aclosing(stream) as pieces:
-        async for piece in pieces:
-            for member in reader.feed(piece):
-                if isinstance(member, tarfile.TarInfo):
-                    return entry_of(member)
+    try:
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                for member in reader.feed(piece):
+                    if isinstance(member, tarfile.TarInfo):
+                        return entry_of(member)
+    except tarfile.TarError as error:
+        raise EngineError(f"the engine sent a broken archive: {error}") from None
     raise EngineError("the engine sent an empty archive")
 
 

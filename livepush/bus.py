@@ -1,10 +1,11 @@
 """Hands events to whoever listens, and never lets a listener harm or hold up a push.
 
-A plain listener is called at once, in the order of subscription. A coroutine listener and a stream
-each have a queue of their own: they see every event in order, at their own pace. A queue is
-bounded; when a slow reader fills it, `commandOutput` is lost first, then the oldest, and the
-reader is told how many. A listener that raises is reported as an `error` event, once each time;
-one that never returns is given up when the bus closes.
+A plain listener is called at once, in the order of subscription, in the event loop: while it works,
+nothing else does, so what takes long is for a coroutine listener. That one, a plain one from when
+it has returned something to await, and a stream each have a queue of their own: they see every
+event in order, at their own pace. A queue is bounded; when a slow reader fills it, `commandOutput`
+is lost first, then the oldest, and the reader is told how many. A listener that raises is reported
+as an `error` event, once each time; one that never returns is given up when the bus closes.
 
 What is emitted while nobody can listen yet (`keeping`) waits: the first listener of a name is
 handed all of that name, `once` the first of it, and the first stream is handed everything.
@@ -128,36 +129,49 @@ class Bus:
     def _deliver(self, subscription: _Subscription, event: Event) -> None:
         if subscription.is_once:
             self._subscriptions.remove(subscription)
-        if not _is_coroutine_function(subscription.listener):
-            try:
-                subscription.listener(event)
-            except _FAULTS as error:
-                self._report(subscription, error)
-            return
+        begun = None
         if subscription.queue is None:
+            if not _is_coroutine_function(subscription.listener):
+                begun = self._call(subscription, event)
+                if begun is None:
+                    return
             subscription.queue = EventStream()
-            delivery = asyncio.create_task(self._drain(subscription))
+            delivery = asyncio.create_task(self._drain(subscription, subscription.queue, begun))
             self._deliveries.add(delivery)
             delivery.add_done_callback(self._deliveries.discard)
-        subscription.queue.put(event)
+        if begun is None:
+            subscription.queue.put(event)
         if subscription.is_once:
             subscription.queue.close()
 
-    async def _drain(self, subscription: _Subscription) -> None:
-        assert subscription.queue is not None  # noqa: S101  # set just before the task is made
-        async for event in subscription.queue:
+    def _call(self, subscription: _Subscription, event: Event) -> Awaitable[None] | None:
+        try:
+            result = subscription.listener(event)
+        except _FAULTS as error:
+            self._report(subscription, error)
+            return None
+        return result if inspect.isawaitable(result) else None
+
+    async def _drain(
+        self, subscription: _Subscription, queue: EventStream, begun: Awaitable[None] | None
+    ) -> None:
+        await self._finished(subscription, begun)
+        async for event in queue:
             if event.name != subscription.name:
                 self.emit(event)  # the queue's own word on what was left out
-                continue
-            try:
-                result = subscription.listener(event)
-                if inspect.isawaitable(result):
-                    await result
-            except _FAULTS as error:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-                self._report(subscription, error)
+            else:
+                await self._finished(subscription, self._call(subscription, event))
+
+    async def _finished(self, subscription: _Subscription, begun: Awaitable[None] | None) -> None:
+        if begun is None:
+            return
+        try:
+            await begun
+        except _FAULTS as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            self._report(subscription, error)
 
     def _drop(self, subscription: _Subscription) -> None:
         if subscription in self._subscriptions:

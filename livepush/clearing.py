@@ -59,9 +59,15 @@ async def cleared(
             gone.add(path)
             clearing.trees.append(path)
     for path in reversed(list(before.made)):
-        needed = path in wanted.made or path in wanted.items or landed.asks_for(position, path)
-        if not needed and await beneath.at(position, path) is None:
+        if path in wanted.made or path in wanted.items:
+            continue
+        if await beneath.at(position, path) is not None:
+            continue
+        maker = landed.maker(position, path)
+        if not landed.asks_for(position, path):
             clearing.directories.append(path)
+        elif maker is not None and maker[0] > position and maker[1] != before.made[path]:
+            clearing.restored[path] = Held(maker[1])
     return clearing
 
 

@@ -155,6 +155,12 @@ _session = _all(
     ),
     click.option("--no-restart", is_flag=True, help="Never restart the container."),
     click.option(
+        "--grace",
+        type=float,
+        metavar="SECONDS",
+        help="For how long a command that is overtaken may clean up.  [default: 0.15]",
+    ),
+    click.option(
         "--progress",
         type=click.Choice(["auto", "tty", "plain", "json", "quiet"]),
         default="auto",
@@ -176,6 +182,11 @@ _following = _all(
         type=click.Choice(["notify", "polling", "manual"]),
         default="notify",
         help="Be told by the system, look at every file, or push on Enter only.",
+    ),
+    click.option(
+        "--no-initial-sync",
+        is_flag=True,
+        help="Leave out what changed while nobody watched.",
     ),
 )
 
@@ -213,6 +224,7 @@ def watch(**given: Unpack[parameters.Watch]) -> int:
         parameters.options(given),
         trigger=given["trigger"],
         debounce=given["debounce"] / 1000,
+        initial_sync=not given["no_initial_sync"],
     )
 
 

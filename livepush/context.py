@@ -15,10 +15,11 @@ from livepush.errors import InvalidArgumentError
 from livepush.ignore import Ignore
 from livepush.model import Changes
 from livepush.rescan import rescan
-from livepush.scan import scan
+from livepush.scan import opened, scan
 from livepush.tree import Tree
 
-_OPEN = os.O_NOFOLLOW | os.O_CLOEXEC
+# Opening a fifo would wait for its writer.
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _OTHER_KIND = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)  # a link, no directory, a socket
 
 
@@ -119,30 +120,21 @@ class Context:
         Raises `FileNotFoundError` for what is missing or is no regular file (any more), and
         `PermissionError`.
         """
-        *parents, name = path.split("/")
-        directory = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+        parent, _, name = path.rpartition("/")
         try:
-            for parent in parents:
-                below = _open_at(directory, parent, os.O_DIRECTORY)
+            directory = opened(str(self.root), parent)
+            try:
+                file = os.open(name, _OPEN, dir_fd=directory)
+            finally:
                 os.close(directory)
-                directory = below
-            # Opening a fifo would wait for its writer.
-            file = _open_at(directory, name, os.O_NONBLOCK)
-        finally:
-            os.close(directory)
+        except OSError as error:
+            if error.errno in _OTHER_KIND:
+                raise _missing(path) from None
+            raise
         if stat.S_ISREG(os.fstat(file).st_mode):
             return os.fdopen(file, "rb")
         os.close(file)
         raise _missing(path)
-
-
-def _open_at(directory: int, name: str, flags: int) -> int:
-    try:
-        return os.open(name, os.O_RDONLY | _OPEN | flags, dir_fd=directory)
-    except OSError as error:
-        if error.errno in _OTHER_KIND:
-            raise _missing(name) from None
-        raise
 
 
 def _missing(path: str) -> FileNotFoundError:

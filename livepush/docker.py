@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing, asynccontextmanager, contextmanager
 
 import aiodocker
 import aiohttp
 
-from livepush import endpoint
+from livepush import endpoint, vigil
+from livepush.calls import GoesOn
 from livepush.engineapi import ApiEngine
 from livepush.errors import EngineError, EngineUnreachableError
-from livepush.replies import Json
+from livepush.replies import Json, understood
 
 _NEWEST_API = (1, 50)  # the newest whose answers are known to be read right
 _CHUNK = 256 * 1024  # bytes of an upload at a time
 _PATIENCE = 60  # seconds for an answer
+_LONG = 300  # seconds without a byte, where there may be many
+_THERE = 30  # seconds in which an engine, however busy, says that it is there
 _CONNECT = aiohttp.ClientTimeout(connect=10, sock_connect=10)  # seconds
 _REFUSED = 400  # and every HTTP status above
 
@@ -79,38 +89,68 @@ class _Connection:
 
     async def negotiated(self) -> tuple[str, str]:
         if self._versions is None:
-            headers, _ = await self.answer("GET", "_ping", "say that it is there")
-            major, minor = headers.get("Api-Version", "1.24").split(".")
-            api = min((int(major), int(minor)), _NEWEST_API)
+            what = "say that it is there"
+            headers, _ = await self.answer("GET", "_ping", what)
+            with understood(what):
+                major, minor = headers.get("Api-Version", "1.24").split(".")
+                api = min((int(major), int(minor)), _NEWEST_API)
             self._versions = f"{api[0]}.{api[1]}", headers.get("Builder-Version") or "1"
         return self._versions
 
     async def json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
         _, reply = await self.answer(method, path, what, body=body)
-        return json.loads(reply) if reply else None
+        with understood(what):
+            return json.loads(reply) if reply else None
 
     async def answer(
-        self, method: str, path: str, what: str, *, body: Json = None, patience: float = _PATIENCE
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: Json = None,
+        patience: float | None = None,
     ) -> tuple[Mapping[str, str], bytes]:
+        patience = patience or _PATIENCE
+        watched = vigil.Vigil(patience, self._is_there)
         with self._translated(what):
-            async with asyncio.timeout(patience), self._requested(method, path, body) as response:
-                return response.headers, await response.read()
+            async with asyncio.timeout(patience):
+                async with self._requested(method, path, body, watched) as response:
+                    return response.headers, await response.read()
 
     async def pieces(
-        self, method: str, path: str, what: str, *, body: Json = None
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: Json = None,
+        patience: float | None = None,
+        goes_on: GoesOn | None = None,
     ) -> AsyncGenerator[bytes, None]:
+        async def look() -> bool:
+            return await self._is_there() and (goes_on is None or await goes_on())
+
+        watched = vigil.Vigil(patience or _LONG, look)
         with self._translated(what):
-            async with self._requested(method, path, body) as response:
-                async for piece in response.content.iter_any():
+            async with self._requested(method, path, body, watched) as response:
+                while piece := await _next(response, watched):
                     yield piece
 
     async def send(
-        self, method: str, path: str, what: str, archive: AsyncIterable[bytes]
+        self,
+        method: str,
+        path: str,
+        what: str,
+        archive: AsyncIterable[bytes],
+        *,
+        patience: float | None = None,
     ) -> AsyncGenerator[bytes, None]:
         upload = _Upload(archive)
         try:
             # Closed here and now: the engine ends a build when its connection closes.
-            async with aclosing(self.pieces(method, path, what, body=upload)) as pieces:
+            sending = self.pieces(method, path, what, body=upload, patience=patience)
+            async with aclosing(sending) as pieces:
                 async for piece in pieces:
                     yield piece
         except EngineError:
@@ -119,27 +159,39 @@ class _Connection:
         if upload.error is not None:
             raise upload.error
 
+    async def _is_there(self) -> bool:
+        """True; raises what aiohttp does, and `TimeoutError`, where the engine does not answer."""
+        async with asyncio.timeout(_THERE):
+            url = f"{self._docker.docker_host}/_ping"
+            async with self._docker.session.get(url, timeout=_CONNECT) as response:
+                await response.read()
+        return True
+
     @asynccontextmanager
     async def _requested(
-        self, method: str, path: str, body: Json
+        self, method: str, path: str, body: Json, watched: vigil.Vigil
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         version = "" if path == "_ping" else f"v{(await self.negotiated())[0]}/"
         upload = isinstance(body, _Upload)
         # Not by aiodocker's own request function: it leaves what is cancelled open, and fails on
         # the answer to a HEAD.
-        response = await self._docker.session.request(
+        request = self._docker.session.request(
             method,
             f"{self._docker.docker_host}/{version}{path}",
-            data=body.chunks() if upload else json.dumps(body) if body else None,
+            data=body.chunks(watched.moved) if upload else json.dumps(body) if body else None,
             headers={"Content-Type": "application/x-tar" if upload else "application/json"},
             timeout=_CONNECT,
         )
+        requested = asyncio.ensure_future(request)
         try:
+            response = await watched.over(requested)
             if response.status >= _REFUSED:
-                raise await _refusal(response)
+                async with asyncio.timeout(_PATIENCE):
+                    raise await _refusal(response)
             yield response
         finally:
-            response.close()
+            if not requested.cancelled() and not requested.exception():
+                requested.result().close()
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
@@ -160,8 +212,20 @@ class _Connection:
             ) from error
         except TimeoutError as error:
             raise EngineError(f"The engine was to {what}, and did not in time.") from error
+        except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as error:
+            # Their texts have the whole address, and that the build arguments of a build.
+            said = getattr(error, "message", "") or type(error).__name__
+            raise EngineError(f"The engine was to {what}, and broke off: {said}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise EngineError(f"The engine was to {what}, and broke off: {error}") from error
+
+
+async def _next(response: aiohttp.ClientResponse, watched: vigil.Vigil) -> bytes:
+    """What comes next, empty at the end, which is also there when the call's work is over."""
+    try:
+        return await watched.over(asyncio.ensure_future(response.content.readany()))
+    except vigil.OverError:
+        return b""
 
 
 class _RefusedError(Exception):
@@ -188,13 +252,14 @@ class _Upload:
         self._source = source
         self.error: Exception | None = None
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self, moved: Callable[[], None]) -> AsyncIterator[bytes]:
         pending = bytearray()
         try:
             async for piece in self._source:
                 for start in range(0, len(piece), _CHUNK):
                     pending += piece[start : start + _CHUNK]
                     if len(pending) >= _CHUNK:
+                        moved()
                         yield bytes(pending)
                         pending.clear()
         except Exception as error:  # kept, whatever it is: aiohttp replaces it by one of its own

@@ -10,13 +10,15 @@ same contract tests. What holds for every verb:
   container, and nothing foreign.
 - `container` is an id, or a name; paths inside containers are absolute, slash-separated text,
   with bytes that are not UTF-8 as surrogate escapes.
+- None waits for ever: an engine from which nothing comes is asked whether it is still there and at
+  it, and what hangs all the same is an `EngineError`.
 - Cancelled, it stops waiting at once, unless its text says what it finishes first.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 PathKind = Literal["file", "dir", "link", "other"]
@@ -30,7 +32,11 @@ CREATED = f"{LABEL}.created"
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What an image hands to the containers and stages that start from it."""
+    """What an image hands to the containers and stages that start from it.
+
+    `layers` tell images with the same files; empty where that is not known. `created` is when its
+    build ended, in seconds since the epoch by the engine's clock; 0 where it does not tell.
+    """
 
     id: str
     env: tuple[str, ...] = ()  # "NAME=value"
@@ -41,6 +47,8 @@ class ImageConfig:
     legacy: bool = False  # built by the engine's own builder, not by BuildKit
     old_buildkit: bool = False  # the engine's BuildKit is older than 0.13
     platform: str = ""  # such as "linux/amd64" or "linux/arm/v7"
+    layers: tuple[str, ...] = ()
+    created: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class ContainerInfo:
     workdir: str = ""
     mounts: tuple[str, ...] = ()
     stop_timeout: int | None = None  # seconds
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Command:
     """One command: `env` is all of its environment; an empty `user` is root."""
 
     argv: tuple[str, ...]
-    env: tuple[str, ...] = ()  # "NAME=value"
+    env: tuple[str, ...] = field(default=(), repr=False)  # "NAME=value", secrets among them
     user: str = ""
     workdir: str = "/"
 
@@ -231,29 +240,37 @@ class Engine(Protocol):
         """Removes `paths` with all below them, then those of `directories` that are empty.
 
         `directories` come children first. What is not there is no error. Links are removed,
-        never followed at their end. Needs a running container. Cancelled, it finishes. Failed,
-        as much is removed as can be.
+        never followed at their end. Cancelled, it finishes. Failed, as much is removed as can be.
+        Raises `ContainerNotRunningError` for a container that is paused.
 
-        In a container without `/bin/sh`, which need not run, the directory that something is to
-        leave is replaced by one without it. Its files stay what they are, also for processes that
-        have them open; broken off, the next call puts it right first. Raises `NoShellError`, once
-        all else is removed, where that cannot be done: in the root, where something is mounted at,
-        above or below the directory and, unless the container `restarts` anyway, where it runs and
-        its working directory is there or below.
+        In a container without `/bin/sh`, or one that does not run, the directory that something is
+        to leave is replaced by one without it. Its files stay what they are, also for processes
+        that have them open; broken off, the next call puts it right first. Raises `NoShellError`,
+        once all else is removed, where that cannot be done: in the root, where something is mounted
+        at, above or below the directory and, unless the container `restarts` anyway, where it runs
+        and its working directory is there or below.
         """
 
     async def run(
-        self, container: str, command: Command, output: OutputSink, *, grace: float
+        self,
+        container: str,
+        command: Command,
+        output: OutputSink,
+        *,
+        grace: float,
+        restarts: bool = False,
     ) -> int:
         """Runs a command to its end and returns its exit status.
 
         Its output goes to `output` as it comes. Its environment has HOME, as its user has it,
         where `env` has none. A command that cannot be started is no error: it
         ends with 126 or 127 and says why in its output, as a shell does. When it returns, no
-        process of the command is left in its session, also none that it put in the background.
-        Cancelled, the command and its descendants get TERM and, after `grace` seconds, KILL; it
-        returns (raising the cancellation) only when they are gone. The same where `output`
-        raises. Where the connection is lost the command is ended if the engine still answers.
+        process of the command is left, also none that it put in the background, as a daemon or
+        otherwise. Cancelled, the command and its descendants get TERM and, after `grace` seconds,
+        KILL; it returns (raising the cancellation) only when they are gone. Where the container has
+        no `/bin/sh` it is restarted for that, if it `restarts` anyway. The same where `output`
+        raises. Where the connection is lost the command is ended, before the next one in that
+        container begins if the engine cannot be asked at once.
         Raises `ContainerNotRunningError` when the container does not run.
         """
 

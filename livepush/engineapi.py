@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import posixpath
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Protocol
+from functools import partial
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from livepush import replacement, replies, shell
 from livepush.builders import Build
+from livepush.calls import Connection
 from livepush.engine import (
     CREATED,
     LABEL,
@@ -26,61 +29,51 @@ from livepush.engine import (
     Tell,
 )
 from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineError
-from livepush.execution import Execution, Requests, delete, missing
-from livepush.replies import Json, Reply
+from livepush.execution import Executions, delete, missing
+from livepush.replies import Json, Reply, understood
 from livepush.shield import finish, settle
 
 _BAD_REQUEST = 400
 _NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
 _LOOP = ("too many links", "too many levels of symbolic links")  # it follows a link for ever
+_REMOVING = "already in progress"
 _START = 60  # seconds that a container may take to start
+_BUILD, _GATHERING = 3600, 1800  # seconds that a command in a build, and an image, may be silent
 
-
-class Connection(Requests, Protocol):
-    """Requests to one engine. `what` says the request in an error's sentence."""
-
-    async def answer(
-        self, method: str, path: str, what: str, *, body: Json = None, patience: float = ...
-    ) -> tuple[Mapping[str, str], bytes]:
-        """A short request; its answer's headers and body. `patience` is in seconds."""
-
-    def send(
-        self, method: str, path: str, what: str, archive: AsyncIterable[bytes]
-    ) -> AsyncGenerator[bytes, None]:
-        """A long request that uploads a tar stream; its answer as it comes."""
-
-    async def negotiated(self) -> tuple[str, str]:
-        """The API version spoken, and the engine's own default builder: "1", or "2" (BuildKit)."""
+T = TypeVar("T")
 
 
 class ApiEngine(Engine):
     """Every verb but `aclose`.
 
-    Beyond the contract: in a container without `/bin/sh` nothing can end a command, so that a
-    cancelled `run` waits for its end, and leaves the processes that it put in the background.
+    Beyond the contract: in a container without `/bin/sh` only a restart can end a command. Where
+    there is none anyway, a cancelled `run` waits for its end, and leaves the processes that it put
+    in the background.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._executions = Executions(connection)
 
     async def ping(self) -> str:
         reply = await self._json("GET", "version", "tell its version")
-        engine = (reply.get("Components") or [{"Name": "Engine"}])[0]["Name"]
-        name = "Docker" if engine == "Engine" else engine
-        return f"{name} {reply['Version']}, API {(await self._connection.negotiated())[0]}"
+        api, _ = await self._connection.negotiated()
+        with understood("tell its version"):
+            return replies.name(reply, api)
 
     async def container(self, container: str) -> ContainerInfo | None:
         if not container:
             return None  # the engine would take the question for one about all of them
-        reply = await self._found(f"{_of(container)}/json", f"inspect the container {container}")
-        return None if reply is None else replies.container_info(reply)
+        what = f"inspect the container {container}"
+        return await self._found(f"{_of(container)}/json", what, replies.container_info)
 
     async def image(self, reference: str) -> ImageConfig | None:
         if not reference:
             return None
-        reply = await self._found(f"{_image(reference)}/json", f"inspect the image {reference}")
         version, _ = await self._connection.negotiated()
-        return None if reply is None else replies.image_config(reply, version)
+        read = partial(replies.image_config, version=version)
+        what = f"inspect the image {reference}"
+        return await self._found(f"{_image(reference)}/json", what, read)
 
     async def build(
         self,
@@ -109,7 +102,8 @@ class ApiEngine(Engine):
         }
         build, path = Build(), f"build?{urlencode(query)}"
         try:
-            async with aclosing(self._connection.send("POST", path, "build", context)) as pieces:
+            sending = self._connection.send("POST", path, "build", context, patience=_BUILD)
+            async with aclosing(sending) as pieces:
                 async for piece in pieces:
                     for progress in build.feed(piece):
                         if tell is not None:
@@ -142,8 +136,10 @@ class ApiEngine(Engine):
             "Healthcheck": {"Test": ["NONE"]},
             "StopSignal": "SIGKILL",
         }
-        reply = await self._json("POST", "containers/create", f"create from {image}", body=config)
-        container = str(reply["Id"])
+        what = f"create from {image}"
+        reply = await self._json("POST", "containers/create", what, body=config)
+        with understood(what):
+            container = str(reply["Id"])
         if start:
             try:
                 await self._json("POST", f"{_of(container)}/start", f"start a container of {image}")
@@ -157,23 +153,25 @@ class ApiEngine(Engine):
         try:
             await self._connection.answer("DELETE", f"{_of(container)}?force=1&v=1", what)
         except EngineError as error:
-            if error.status != 404:
+            # Somebody else may be at it, or the engine itself, for one that removes itself.
+            if error.status != 404 and not (error.status == 409 and _REMOVING in error.message):
                 raise
 
     async def remove_image(self, image: str) -> None:
         what = f"remove the image {image}"
-        found = await self._found(f"{_image(image)}/json", what)
-        while found is not None and not found.get("RepoTags"):
+        found = await self._found(f"{_image(image)}/json", what, replies.removable)
+        while found is not None and not found.tagged:
             try:
-                await self._connection.answer("DELETE", f"{_image(found['Id'])}?noprune=1", what)
+                await self._connection.answer("DELETE", f"{_image(found.id)}?noprune=1", what)
             except EngineError as error:
                 if error.status not in (404, 409):
                     raise
                 return
             # The engine's own builder makes an image of every label, each upon the one before.
-            below = found.get("Parent") or ""
-            found = await self._found(f"{_image(below)}/json", what) if below else None
-            if found is not None and not replies.built_for_livepush(found):
+            below = found.below
+            path = f"{_image(below)}/json"
+            found = await self._found(path, what, replies.removable) if below else None
+            if found is not None and not found.ours:
                 return
 
     async def restart(self, container: str, *, grace: float) -> None:
@@ -206,7 +204,8 @@ class ApiEngine(Engine):
                 reached = parent is not None and (parent.kind == "dir" or parent.target)
                 return PathStat("link", 0o777, 0) if reached else None
             raise reason from None
-        return replies.path_stat(headers["X-Docker-Container-Path-Stat"])
+        with understood(what):
+            return replies.path_stat(headers["X-Docker-Container-Path-Stat"])
 
     async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
         what = f"put files into the container {container}"
@@ -242,8 +241,9 @@ class ApiEngine(Engine):
     async def export(self, container: str) -> AsyncGenerator[bytes, None]:
         what = f"export the container {container}"
         location = f"{_of(container)}/export"
+        getting = self._connection.pieces("GET", location, what, patience=_GATHERING)
         try:
-            async with aclosing(self._connection.pieces("GET", location, what)) as pieces:
+            async with aclosing(getting) as pieces:
                 async for piece in pieces:
                     yield piece
         except EngineError as error:
@@ -253,7 +253,8 @@ class ApiEngine(Engine):
 
     async def save(self, image: str) -> AsyncGenerator[bytes, None]:
         path, what = f"{_image(image)}/get", f"save the image {image}"
-        async with aclosing(self._connection.pieces("GET", path, what)) as pieces:
+        getting = self._connection.pieces("GET", path, what, patience=_GATHERING)
+        async with aclosing(getting) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -266,30 +267,48 @@ class ApiEngine(Engine):
         restarts: bool = False,
     ) -> None:
         if await self.stat(container, shell.SHELL) is not None:
-            await finish(delete(self._connection, container, paths, directories))
-            return
+            with contextlib.suppress(ContainerNotRunningError):
+                await finish(delete(self._connection, container, paths, directories))
+                return
         info = await self._existing(container)
+        if info.paused:
+            raise _paused(info)
         await finish(replacement.delete(self, info, paths, directories, restarts=restarts))
 
     async def run(
-        self, container: str, command: Command, output: OutputSink, *, grace: float
+        self,
+        container: str,
+        command: Command,
+        output: OutputSink,
+        *,
+        grace: float,
+        restarts: bool = False,
     ) -> int:
         info = await self._existing(container)
+        if info.paused:
+            raise _paused(info)
         if not info.running:
             raise ContainerNotRunningError(
                 f"The container {info.name} is not running.",
                 hint=f"Start it with `docker start {info.name}`; what is owed follows.",
             )
         supervised = await self.stat(container, shell.SHELL) is not None
-        execution = Execution(self._connection, info, command, output, supervised=supervised)
-        return await execution.run(grace)
+        return await self._executions.run(
+            info,
+            command,
+            output,
+            supervised=supervised,
+            grace=grace,
+            restart=partial(self.restart, container, grace=grace) if restarts else None,
+        )
 
     async def owned(self) -> tuple[Owned, ...]:
         made = urlencode({"all": "1", "filters": json.dumps({"label": [CREATED]})})
         built = urlencode({"filters": json.dumps({"label": [f"{LABEL}.session"]})})
         containers = await self._json("GET", f"containers/json?{made}", "list containers")
         images = await self._json("GET", f"images/json?{built}", "list images")
-        return (*replies.owned("container", containers), *replies.owned("image", images))
+        with understood("list what is livepush's"):
+            return (*replies.owned("container", containers), *replies.owned("image", images))
 
     async def _existing(self, container: str) -> ContainerInfo:
         info = await self.container(container)
@@ -308,14 +327,22 @@ class ApiEngine(Engine):
     async def _json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
         return await self._connection.json(method, path, what, body=body)
 
-    async def _found(self, path: str, what: str) -> Reply | None:
+    async def _found(self, path: str, what: str, read: Callable[[Reply], T]) -> T | None:
         try:
-            found: Reply = await self._json("GET", path, what)
+            found = await self._json("GET", path, what)
         except EngineError as error:
             if error.status == 404:
                 return None
             raise
-        return found
+        with understood(what):
+            return read(found)
+
+
+def _paused(info: ContainerInfo) -> ContainerNotRunningError:
+    return ContainerNotRunningError(
+        f"The container {info.name} is paused.",
+        hint=f"Let it go on with `docker unpause {info.name}`; what is owed follows.",
+    )
 
 
 def _of(container: str) -> str:

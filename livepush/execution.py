@@ -1,45 +1,80 @@
 """Commands in a container, over the exec part of the Docker Engine API.
 
 The engine starts a command and streams its output, but cannot end it, and closing the stream does
-not either. A command is therefore run below `shell.supervised`, which first tells the id of its
-session; ending it is a second command. And the end of the output proves nothing, because a lost
-connection looks the same: what counts is that the engine then knows the exit status.
+not either. A command is therefore run below `shell.supervised`, which first tells its session and
+mark; ending it is a second command. Without a shell only a restart of the container ends it. And
+the end of the output proves nothing, because a lost connection looks the same: what counts is that
+the engine then knows the exit status.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
-from collections.abc import AsyncGenerator, Iterable, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
-from typing import Protocol
+from typing import Any
 
 from livepush import shell
+from livepush.calls import Requests
 from livepush.engine import Command, ContainerInfo, OutputSink
 from livepush.errors import ContainerNotRunningError, EngineError
-from livepush.replies import Frames, Json, Reply
+from livepush.replies import Frames, Reply, understood
 from livepush.shield import finish
 
-_SESSION_LINE = re.compile(rb"(\d+)\n")
+_SESSION_LINE = re.compile(rb"(\d+) (-|-?\d+)\n")
+_PART_OF_IT = re.compile(rb"\d+( (-|-?\d+)?)?")
+_NO_MARK = "-"
 _START = 10.0  # seconds within which a command tells its session once it was asked for
 _KEPT_BY_KERNEL = 10.0  # seconds beyond the grace until a process counts as unkillable
 _ROOT = "0"  # with root's groups; an empty user would be the container's own
 
 
-class Requests(Protocol):
-    """The two kinds of request to an engine; `what` says it in an error's sentence."""
+Restart = Callable[[], Awaitable[None]]
 
-    async def json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
-        """A short request; its answer's JSON."""
 
-    def pieces(
-        self, method: str, path: str, what: str, *, body: Json = None
-    ) -> AsyncGenerator[bytes, None]:
-        """A long request; its answer as it comes."""
+class Executions:
+    """The commands that one connection runs.
+
+    One that could not be ended, because the engine was out of reach, is ended before the next one
+    begins in its container.
+    """
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._lost: list[Execution] = []
+
+    async def run(
+        self,
+        container: ContainerInfo,
+        command: Command,
+        output: OutputSink,
+        *,
+        supervised: bool,
+        grace: float,
+        restart: Restart | None = None,
+    ) -> int:
+        """Its exit status. Contract: `Engine.run`."""
+        for earlier in [each for each in self._lost if each.container.id == container.id]:
+            await earlier.end_late(grace)
+            self._lost.remove(earlier)
+        execution = Execution(
+            self._requests, container, command, output, supervised=supervised, restart=restart
+        )
+        try:
+            return await execution.run(grace)
+        finally:
+            if execution.lost:
+                self._lost.append(execution)
 
 
 class Execution:
-    """One command in a container, from its start to its end."""
+    """One command in a container, from its start to its end.
+
+    `lost` is whether it may run on, because the engine could not be asked to end it.
+    """
 
     def __init__(
         self,
@@ -49,15 +84,23 @@ class Execution:
         output: OutputSink,
         *,
         supervised: bool,
+        restart: Restart | None = None,
     ) -> None:
-        """`supervised` is whether the container has a shell to run the command below."""
+        """`supervised` is whether the container has a shell to run the command below.
+
+        `restart` ends all that runs in a container without one, if that may be done.
+        """
+        self.container = container
+        self.lost = False
         self._requests = requests
-        self._container = container
         self._command = command
         self._output = output
         self._supervised = supervised
+        self._restart = restart
         self._head = b""
-        self._session: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._name = f"livepush-{secrets.token_hex(8)}"
+        self._id = ""  # of the engine, once it has one
+        self._session: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
     async def run(self, grace: float) -> int:
         """Its exit status. Contract: `Engine.run`."""
@@ -71,17 +114,18 @@ class Execution:
 
     async def _follow(self) -> int:
         command = self._command
-        env = [*_unset(self._container.env), shell.PATH]
-        argv = shell.supervised(command)
-        if not self._supervised:
-            env = [*_unset(self._container.env), *command.env]
-            argv = list(command.argv)
-        return await _execute(
-            self._requests,
-            self._container.id,
-            {"Cmd": argv, "Env": env, "User": command.user or _ROOT, "WorkingDir": command.workdir},
-            self._take if self._supervised else self._output,
-        )
+        argv, env = list(command.argv), list(command.env)
+        if self._supervised:
+            argv, env = shell.supervised(command, self._name)
+        config = {
+            "Cmd": argv,
+            "Env": [*_unset(self.container.env), *env],
+            "User": command.user or _ROOT,
+            "WorkingDir": command.workdir,
+        }
+        self._id = await _created(self._requests, self.container.id, config)
+        output = self._take if self._supervised else self._output
+        return await _executed(self._requests, self.container.id, self._id, output)
 
     def _take(self, piece: bytes, is_stderr: bool) -> None:
         """Passes output on, except the line that tells the session."""
@@ -91,9 +135,9 @@ class Execution:
         self._head += piece
         line = _SESSION_LINE.match(self._head)
         if line:
-            self._session.set_result(int(line[1]))
-        # Digits alone are a line that is not complete; all else is why nothing was started.
-        elif self._head.isdigit():
+            self._session.set_result((int(line[1]), line[2].decode()))
+        # What is no such line, nor its beginning, is why nothing was started.
+        elif _PART_OF_IT.fullmatch(self._head):
             return
         else:
             self._session.cancel()
@@ -103,20 +147,58 @@ class Execution:
 
     async def _end(self, following: asyncio.Task[int], grace: float) -> None:
         if not self._supervised:
+            await self._restarted(following)
             await asyncio.wait({following})
         if following.done() and following.exception() is None:
             return
-        await asyncio.wait(
-            {following, self._session}, timeout=_START, return_when=asyncio.FIRST_COMPLETED
-        )
-        if self._session.done() and not self._session.cancelled():
-            argv = shell.ending(self._session.result(), grace)
-            # Where the engine is gone, or the container, there is nobody left to end it.
-            with suppress(EngineError, ContainerNotRunningError):
-                await _as_root(self._requests, self._container.id, argv, self._container.env)
-            await asyncio.wait({following}, timeout=grace + _KEPT_BY_KERNEL)
+        begun: set[asyncio.Future[Any]] = {following, self._session}
+        await asyncio.wait(begun, timeout=_START, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await self._end_session(grace)
+            await asyncio.wait({following}, timeout=_KEPT_BY_KERNEL)
+        except ContainerNotRunningError:
+            pass  # so nothing of it runs
+        except EngineError:
+            self.lost = self._supervised
         following.cancel()
         await asyncio.wait({following})
+
+    async def _restarted(self, following: asyncio.Task[int]) -> None:
+        for _ in range(2):  # the command may have begun only after the first
+            if self._restart is None or following.done():
+                return
+            with suppress(EngineError, ContainerNotRunningError):
+                await self._restart()
+            await asyncio.wait({following}, timeout=_START)
+
+    async def end_late(self, grace: float) -> None:
+        """Ends it, if it still runs, once the engine can be reached again."""
+        running = False
+        try:
+            running, _ = await _state(self._requests, self.container.id, self._id)
+        except EngineError as error:
+            if error.status != 404:  # by which an engine that was started anew knows nothing of it
+                raise
+        if running:
+            # Its id may be another session's by now.
+            argv = shell.ending(self._name, _NO_MARK, grace)
+            await _as_root(self._requests, self.container.id, argv, self.container.env)
+
+    async def _end_session(self, grace: float) -> None:
+        if self._session.cancelled() or not self._supervised or not self._id:
+            return
+        mark = _NO_MARK
+        if self._session.done():
+            number, mark = self._session.result()
+            session = str(number)
+        else:
+            # The connection was lost before it told its id.
+            running, _ = await _state(self._requests, self.container.id, self._id)
+            if not running:
+                return
+            session = self._name
+        argv = shell.ending(session, mark, grace)
+        await _as_root(self._requests, self.container.id, argv, self.container.env)
 
 
 async def delete(
@@ -138,13 +220,15 @@ async def _as_root(
 ) -> tuple[int, str]:
     """Its exit status and all its output, as text."""
     said = bytearray()
-    exec_config = {"Cmd": argv, "Env": [*_unset(env), shell.PATH], "User": _ROOT, "WorkingDir": "/"}
-    status = await _execute(requests, container, exec_config, lambda piece, _: said.extend(piece))
+    config = {"Cmd": argv, "Env": [*_unset(env), shell.PATH], "User": _ROOT, "WorkingDir": "/"}
+    command = await _created(requests, container, config)
+    status = await _executed(requests, container, command, lambda piece, _: said.extend(piece))
     return status, said.decode(errors="replace").strip()
 
 
-async def _execute(requests: Requests, container: str, config: Reply, output: OutputSink) -> int:
-    what = f"run a command in the container {container}"
+async def _created(requests: Requests, container: str, config: Reply) -> str:
+    """The engine's id for a command that is about to run."""
+    what = _what(container)
     config = {"AttachStdout": True, "AttachStderr": True, **config}
     try:
         created = await requests.json("POST", f"containers/{container}/exec", what, body=config)
@@ -154,16 +238,40 @@ async def _execute(requests: Requests, container: str, config: Reply, output: Ou
         if error.status == 409:
             raise ContainerNotRunningError(error.message) from error
         raise
-    path, frames = f"exec/{created['Id']}", Frames()
-    body = {"Detach": False, "Tty": False}
-    async with aclosing(requests.pieces("POST", f"{path}/start", what, body=body)) as pieces:
+    with understood(what):
+        return str(created["Id"])
+
+
+async def _executed(requests: Requests, container: str, command: str, output: OutputSink) -> int:
+    """Runs the command of that id; its exit status."""
+
+    async def runs() -> bool:
+        return (await _state(requests, container, command))[0]
+
+    path, body, frames = f"exec/{command}/start", {"Detach": False, "Tty": False}, Frames()
+    starting = requests.pieces(
+        "POST", path, _what(container), body=body, patience=math.inf, goes_on=runs
+    )
+    async with aclosing(starting) as pieces:
         async for piece in pieces:
             for payload, is_stderr in frames.feed(piece):
                 output(payload, is_stderr)
-    state = await requests.json("GET", f"{path}/json", what)
-    if state["Running"] or state["ExitCode"] is None:
+    running, status = await _state(requests, container, command)
+    if running or status is None:
         raise EngineError(f"The connection was lost while a command ran in {container}.")
-    return int(state["ExitCode"])
+    return status
+
+
+async def _state(requests: Requests, container: str, command: str) -> tuple[bool, int | None]:
+    """Whether the command of that id runs, and its exit status where it has ended."""
+    what = _what(container)
+    reply = await requests.json("GET", f"exec/{command}/json", what)
+    with understood(what):
+        return bool(reply["Running"]), reply["ExitCode"]
+
+
+def _what(container: str) -> str:
+    return f"run a command in the container {container}"
 
 
 def _unset(env: Iterable[str]) -> list[str]:

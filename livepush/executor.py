@@ -19,10 +19,16 @@ from livepush import events
 from livepush.additions import as_theirs, corrected
 from livepush.archive import Files
 from livepush.building import Commands
-from livepush.engine import Engine
-from livepush.errors import BuildFailedError, NoShellError, UnsupportedError
+from livepush.engine import BuildOutput, BuildProgress, BuildStep, Engine
+from livepush.errors import (
+    BuildFailedError,
+    ContainerNotRunningError,
+    NoShellError,
+    UnsupportedError,
+)
 from livepush.events import Event, Output
 from livepush.image_files import ImageFiles
+from livepush.journal import Journal, Touched
 from livepush.manifest import Conflict
 from livepush.model import Copy, Graph, MakeDir, Run, Stage
 from livepush.origin import Bundle, fetch_copied
@@ -49,6 +55,10 @@ class StepFailedError(Exception):
     def __init__(self, message: str, *, return_code: int | None = None) -> None:
         super().__init__(message)
         self.return_code = return_code
+
+
+class _NotCached(Exception):  # noqa: N818  # a verdict, not a fault
+    """A step is not in the builder's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +93,14 @@ class Executor:
         *,
         builder: StageBuilder,
         mounts: Collection[str],
+        journal: Journal,
         context: Callable[[], Files],
         reread: Callable[[frozenset[str]], Awaitable[object]],
         emit: Emit,
         labels: Labels,
         grace: float,
         restart_grace: float,
+        restarts: bool = True,
     ) -> None:
         self._engine = engine
         self._builder = builder
@@ -97,13 +109,16 @@ class Executor:
         self._emit = emit
         self._grace = grace
         self._restart_grace = restart_grace
+        self._restarts = restarts
         self._labels = labels
         self._target = graph.target.index
         self._played = dict(played)
         self._images: dict[str, ImageFiles] = {}
         self._mounts = tuple(mounts)
+        self._journal = journal
         self._stages = {
-            stage.index: self._playing(stage, played[stage.index]) for stage in graph.followed()
+            stage.index: self._playing(stage, played[stage.index], journal.touched)
+            for stage in graph.followed()
         }
         application = played[self._target]
         self._renewal = Renewal(
@@ -125,6 +140,33 @@ class Executor:
         for stage in graph.followed():
             self._stages[stage.index].stage = stage
 
+    async def is_built(self) -> bool:
+        """Whether the application's container is what a build would make of its stage now.
+
+        It asks the builder's cache, and takes what is not in it for a difference. The engine's own
+        builder tells of every step, but has output only where it is carried out. Raises
+        `EngineError` where the engine cannot build the stage at all.
+        """
+
+        def tell(progress: BuildProgress) -> None:
+            if isinstance(progress, BuildOutput):
+                uncached = progress.number > 0
+            else:
+                uncached = isinstance(progress, BuildStep) and not self._builder.legacy
+            if uncached:
+                raise _NotCached
+
+        container = self._stages[self._target]
+        try:
+            built = await self._builder.build(container.stage, self._context(), tell)
+        except _NotCached:
+            return False
+        except BuildFailedError as failure:
+            if not failure.step or failure.step.startswith("FROM "):
+                raise  # no edit of the context will mend it
+            return False
+        return not await self._renewal.needed(built.id, container.touched)
+
     def outdated(self) -> tuple[StepRef, ...]:
         """Commands that have to run again although nothing before them has changed."""
         found = ((index, stage.outdated) for index, stage in self._stages.items())
@@ -133,14 +175,42 @@ class Executor:
     async def perform(self, action: Action) -> Performed:
         """Carries `action` out.
 
-        Raises `StepFailedError` where a build would fail as well, `EngineError` where the engine
-        does.
+        What asks for a container that runs is built where it does not: of a container that
+        somebody stopped, or whose application ended, the files can be had all the same. Raises
+        `StepFailedError` where a build would fail as well, `EngineError` where the engine does, and
+        `ContainerNotRunningError` where the application's container is gone or paused.
         """
+        try:
+            return await self._performed(action)
+        except ContainerNotRunningError:
+            if action.verb == "restart" or not await self._can_be_built(action.stage):
+                raise
+        return await self._build(action)
+
+    async def _can_be_built(self, stage: int) -> bool:
+        if stage != self._target:
+            return True
+        info = await self._engine.container(self._stages[stage].id)
+        return info is not None and not info.running
+
+    async def _performed(self, action: Action) -> Performed:
         if action.verb == "restart":
             await self._restart(action)
             return Performed(changed=True)
         if action.verb == "build":
             return await self._build(action)
+        try:
+            return await self._step(action)
+        except ContainerNotRunningError:
+            if action.stage == self._target:
+                raise
+            # It is livepush's own, and ends with the engine: nobody else will start it.
+            if await self._engine.container(self._stages[action.stage].id) is None:
+                return await self._build(action)
+            await self._engine.restart(self._stages[action.stage].id, grace=0)
+            return await self._step(action)
+
+    async def _step(self, action: Action) -> Performed:
         container = self._stages[action.stage]
         step = container.stage.steps[action.position]
         if isinstance(step, Run):
@@ -160,14 +230,20 @@ class Executor:
         labels = self._labels(None)
         return self._images.setdefault(name, ImageFiles(self._engine, name, labels))
 
-    def _playing(self, stage: Stage, played: Played) -> StageContainer:
+    def _playing(
+        self, stage: Stage, played: Played, touched: Touched | None = None
+    ) -> StageContainer:
+        ours = stage.index != self._target
         return StageContainer(
             self._engine,
             stage,
             played.container,
             self._image(stage.image),
             image=played.image.id,
-            mounts=self._mounts if stage.index == self._target else (),
+            mounts=() if ours else self._mounts,
+            journal=None if ours else self._journal,
+            touched=Touched() if ours or touched is None else touched,
+            restarts=self._restarts,
         )
 
     async def _begin(
@@ -181,13 +257,13 @@ class Executor:
         `older` played the stage before. Whether the builder had to be put right.
         """
         await stage.open()
-        stale = False
+        stale = added = False
         for position, step in enumerate(stage.stage.steps):
             if not isinstance(step, Copy):
                 continue
             if sent is not None and sent.own and step.origin is None:
                 await self._believe(stage, position, step, sent.tree)
-                await corrected(self._engine, stage.id, stage.copies_of(position, sent.own), sent)
+                added |= stage.has_taken(position, sent.own)
             tree = self._context().tree if sent is None else sent.files.tree
             await self._believe(stage, position, step, tree)
             if older is None or step.origin is not None or step.legacy:
@@ -198,6 +274,8 @@ class Executor:
                 with contextlib.suppress(UnsupportedError, MissingSource, Conflict, UnknownOwner):
                     await stage.land(position, self._context(), on_behalf_of=position)
                 stage.acknowledge(position)
+        if sent is not None and added and stage.stage.index != self._target:
+            await corrected(self._engine, stage.id, sent)
         return stale
 
     async def _believe(self, stage: StageContainer, position: int, step: Copy, tree: Tree) -> None:
@@ -227,18 +305,12 @@ class Executor:
         try:
             refusal = await self._land(container, action, action.position)
         except Conflict as conflict:
-            raise StepFailedError(
-                f"line {step.line}: {step.text}: {str(conflict)!r} would be several things at once"
-            ) from None
+            raise _failed(step, conflict, "would be several things at once") from None
         except UnknownOwner as unknown:
-            raise StepFailedError(
-                f"line {step.line}: {step.text}: {str(unknown)!r} is not known in the container"
-            ) from None
+            raise _failed(step, unknown, "is not known in the container") from None
         except MissingSource as missing:
             origin = "the build context" if step.origin is None else f"{step.origin!r}"
-            raise StepFailedError(
-                f"line {step.line}: {step.text}: {str(missing)!r} is not in {origin}"
-            ) from None
+            raise _failed(step, missing, f"is not in {origin}") from None
         except PermissionError as error:
             raise StepFailedError(
                 f"line {step.line}: {step.text}: {error.filename!r} may not be read"
@@ -336,7 +408,7 @@ class Executor:
 
     async def _renew(self, stage: StageContainer, built: StageImage, action: Action) -> Performed:
         """Carries over into the application's container what a new image of it holds."""
-        if not self._renewal.needed(built.id, stage.touched):
+        if not await self._renewal.needed(built.id, stage.touched):
             return Performed(changed=False)
         began = time.monotonic()
         sent = built.sent
@@ -361,3 +433,10 @@ class Executor:
         container = self._stages[action.stage].id
         await self._engine.restart(container, grace=self._restart_grace)
         self._emit(events.ContainerRestart(container_id=container))
+
+
+def _failed(step: Copy, name: Exception, why: str) -> StepFailedError:
+    """What is wrong with a name; it is not told where it may be the value of a build argument."""
+    is_written = "$" not in step.text or str(name) in step.text
+    what = repr(str(name)) if is_written else "what its variables stand for"
+    return StepFailedError(f"line {step.line}: {step.text}: {what} {why}")

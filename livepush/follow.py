@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -20,7 +21,7 @@ from typing import Literal, Protocol, get_args
 import anyio
 import anyio.to_thread
 
-from livepush import events
+from livepush import events, recovery
 from livepush.cause import ungrouped
 from livepush.context import Context
 from livepush.droppings import is_dropping, triggers
@@ -43,6 +44,7 @@ Trigger = Literal["notify", "polling", "manual"]
 class Following:
     """How a context is followed.
 
+    With `initial_sync` the container first gets what it lacks: what changed while nobody watched.
     `polling` looks at every file by the clock instead of being told by the operating system, and
     `manual` pushes only when `demand` returns. `debounce` is for how many seconds nothing may
     change before a push begins, ten times that at most; by default a change goes at once.
@@ -54,6 +56,7 @@ class Following:
     trigger: Trigger = "notify"
     debounce: float = 0.0
     demand: Callable[[], Awaitable[object]] | None = None
+    initial_sync: bool = True
 
     def __post_init__(self) -> None:
         if self.trigger not in get_args(Trigger):
@@ -89,6 +92,14 @@ class Followed(Protocol):
     def stages(self) -> int: ...
 
     async def is_running(self) -> bool: ...
+
+    async def look(self) -> ContainerInfo | None: ...
+
+    async def start(self) -> None: ...
+
+    async def reattach(self) -> None: ...
+
+    async def catch_up(self) -> bool: ...
 
     async def reread(self, hints: frozenset[str]) -> Changes: ...
 
@@ -127,17 +138,13 @@ class _Follower:
         )
 
     async def run(self) -> None:
-        session = self._session
         async with self._watcher as watcher, anyio.create_task_group() as tasks:
             # The context was read when the session opened; what came since is a change, too.
             hints = EVERYTHING
             while not await self._look(hints):
                 hints = await anext(watcher)
-            session.pushes.emit(
-                events.Ready(container_id=session.container.id, stages=session.stages)
-            )
             tasks.start_soon(self._push)
-            tasks.start_soon(self._mind_container)
+            tasks.start_soon(self._begin)
             async for hints in watcher:
                 await self._look(hints)
 
@@ -196,7 +203,7 @@ class _Follower:
         context = self._session.context
         path = Path(context.root, context.dockerfile)
         try:
-            now = Dockerfile(await anyio.to_thread.run_sync(path.read_bytes))
+            now = Dockerfile(await anyio.to_thread.run_sync(_content, path))
         except FileNotFoundError:
             return  # an editor that is about to put the new one there
         except OSError as error:
@@ -220,31 +227,74 @@ class _Follower:
             )
 
     async def _push(self) -> None:
-        pushes = self._session.pushes
         while True:
             await self._demanded()
+            pushes = self._session.pushes
             if not pushes.owes:
                 continue  # it has joined the push before
-            try:
-                await pushes.push()
-            except LivepushError as error:
-                self._tell(error)
+            await recovery.push(self._session, self._tell)
+
+    async def _begin(self) -> None:
+        """Brings what changed while nobody watched, and tells that all is ready."""
+        session = self._session
+        if self._following.initial_sync:
+            await self._attempted(self._catch_up())
+        session.pushes.emit(events.Ready(container_id=session.container.id, stages=session.stages))
+        await self._mind_container()
 
     async def _mind_container(self) -> None:
-        """Tells when the application's container stops or starts without livepush's doing."""
-        session, ran = self._session, True
+        """Follows the application's container where it stops, starts or is made anew by others.
+
+        One that ended is started once a save has landed in it, which may be what mends it.
+        """
+        session = self._session
+        pushes, ran = session.pushes, _runs(session.container)
+        since = pushes.serial
         while True:
             await anyio.sleep(_CONTAINER_INTERVAL)
             if session.pushes.busy:
                 continue
             try:
-                runs = await session.is_running()
+                info = await session.look()
+                if info is not None and info.id != session.container.id:
+                    ran, since = await self._go_on_with(info), session.pushes.serial
+                    continue
             except LivepushError:
                 continue  # an engine that does not answer is the next push's news
-            if runs != ran and not session.pushes.busy:
-                ran = runs
+            pushes, runs = session.pushes, _runs(info)
+            if pushes.busy:
+                continue
+            if runs != ran:
+                ran, since = runs, pushes.serial
                 happened = events.ContainerStarted if runs else events.ContainerStopped
-                session.pushes.emit(happened(container_id=session.container.id))
+                pushes.emit(happened(container_id=session.container.id))
+                if runs and not pushes.settled:
+                    pushes.note(Changes())
+                    self._wake.set()
+            elif info and not (runs or info.paused) and pushes.settled and pushes.serial > since:
+                since = pushes.serial
+                await self._attempted(session.start())
+
+    async def _go_on_with(self, info: ContainerInfo) -> bool:
+        """Goes on with a container that has been made anew, as it lacks what has been pushed.
+
+        Whether it runs. Raises `LivepushError` where it cannot be gone on with yet.
+        """
+        session = self._session
+        await session.reattach()
+        session.pushes.emit(events.ContainerStarted(container_id=info.id))
+        await self._attempted(self._catch_up())
+        return _runs(info)
+
+    async def _catch_up(self) -> None:
+        if await self._session.catch_up():
+            await recovery.push(self._session, self._tell)
+
+    async def _attempted(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except LivepushError as error:
+            self._tell(error)
 
     async def _demanded(self) -> None:
         if self._following.demand is not None:
@@ -262,6 +312,17 @@ class _Follower:
 
     def _tell(self, error: LivepushError) -> None:
         self._session.pushes.emit(events.Error(message=error.message, hint=error.hint))
+
+
+def _runs(info: ContainerInfo | None) -> bool:
+    return info is not None and info.running and not info.paused
+
+
+def _content(path: Path) -> bytes:
+    """What the file says. Raises `OSError`, also for a pipe, which would wait for its writer."""
+    if path.is_fifo():
+        raise OSError(errno.EINVAL, "it is a pipe")
+    return path.read_bytes()
 
 
 def _stamp(context: Context, name: str) -> tuple[int, ...]:

@@ -104,14 +104,19 @@ class Landed:
         """
         for index in range(position):
             earlier = self[index]
-            for path in wanted.items.keys() & earlier.items.keys():
-                kinds = {wanted.items[path].entry.kind, earlier.items[path].entry.kind}
-                if len(kinds) > 1 and "dir" in kinds and "other" not in kinds:
-                    return path
+            for path in clashes(wanted, earlier):
+                return path
             for path in earlier.made:
                 if path in wanted.items and wanted.items[path].entry.kind != "dir":
                     return path
         return None
+
+    def later_clashes(self, position: int, wanted: Manifest) -> Iterator[tuple[int, str]]:
+        """The later copies, before a command, that hold a path of `wanted` as another kind."""
+        for index in range(position + 1, len(self._steps)):
+            if isinstance(self._steps[index], Run):
+                return
+            yield from ((index, path) for path in clashes(wanted, self[index]))
 
     def asks_for(self, position: int, path: str) -> bool:
         """Whether another step than the copy at `position` has the directory `path` made."""
@@ -120,6 +125,18 @@ class Landed:
             isinstance(step, MakeDir) and f"{step.path}/".startswith(f"{path}/")
             for step in self._steps
         )
+
+    def maker(self, position: int, path: str) -> tuple[int, Entry] | None:
+        """The first copy but the one at `position` that makes the directory `path`, and how.
+
+        None where no copy does, or a command that comes before it may have.
+        """
+        for index, step in enumerate(self._steps):
+            if index > position and isinstance(step, Run):
+                return None
+            if index != position and path in self[index].made:
+                return index, self[index].made[path]
+        return None
 
     def has_directory(self, position: int, path: str) -> bool:
         """Whether a step before `position` makes a directory at `path`."""
@@ -137,6 +154,14 @@ class Landed:
                 return
             if index in self._manifests:
                 yield self._manifests[index]
+
+
+def clashes(one: Manifest, other: Manifest) -> Iterator[str]:
+    """The paths that are a directory in one of them, and something else in the other."""
+    for path in one.items.keys() & other.items.keys():
+        kinds = {one.items[path].entry.kind, other.items[path].entry.kind}
+        if len(kinds) > 1 and "dir" in kinds and "other" not in kinds:
+            yield path
 
 
 def holds_below(manifest: Manifest, path: str) -> bool:

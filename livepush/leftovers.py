@@ -20,7 +20,10 @@ from livepush.errors import EngineError, EngineUnreachableError
 Fate = Literal["over", "running", "elsewhere"]
 """Of a session; `elsewhere` is another machine or container, into which nobody sees from here."""
 
-_PROCESS = f"{LABEL}.process"
+# The engine's own builder makes an image of every label, in the order of their names: that of the
+# session comes first, so that by it all of them are found.
+CONTAINER = f"{LABEL}.session.container"
+_PROCESS = f"{LABEL}.session.process"
 _PROC = Path("/proc")
 _BEGAN = 19  # the place of the start time in `/proc/PID/stat`, behind the name; the state is first
 
@@ -29,7 +32,7 @@ def labels(session: str, container: str) -> dict[str, str]:
     """The labels of what this process makes for a session with that container."""
     return {
         f"{LABEL}.session": session,
-        f"{LABEL}.container": container,
+        CONTAINER: container,
         _PROCESS: f"{_place()}.{os.getpid()}.{_began(str(os.getpid()))}",
     }
 

@@ -27,7 +27,10 @@ def output_line(line: bytes) -> str:
 
     Of a line that was drawn over again after carriage returns, the last form is left.
     """
-    text = _ESCAPES.sub("", line.decode(errors="replace"))
+    text = line.decode(errors="replace")
+    if text.isascii() and text.isprintable():  # most lines, of which there may be millions
+        return text.rstrip()
+    text = _ESCAPES.sub("", text)
     drawn = [form for form in text.split("\r") if form]
     return visible(drawn[-1].expandtabs(_TAB).rstrip()) if drawn else ""
 

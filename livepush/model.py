@@ -94,6 +94,7 @@ class Copy:
     `dest_is_dir` says that it was written as a directory. `inline` are heredocs, name and bytes.
     With `--parents`, `parents` has for each source the pattern of what is copied below it. To some
     destinations `only_one` file or directory can be copied. `chmod` leaves the bits `chmod_keeps`.
+    `beside` is what other steps copy of the context, where it matters: a client sends that, too.
     """
 
     line: int
@@ -111,6 +112,7 @@ class Copy:
     exclude: tuple[str, ...] = ()
     only_one: bool = False
     legacy: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

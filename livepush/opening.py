@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from livepush import leftovers
 from livepush.archive import Files
@@ -15,24 +16,36 @@ from livepush.model import Graph, Replay, Stage
 from livepush.stage_image import StageBuilder, StageImage, base_image
 from livepush.stages import SCRATCH
 
+GRACE = 0.15  # seconds between TERM and KILL for a command that was overtaken
+_LONGEST = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the caller asked for; `stage_images` None means that they are built.
 
-    `replay` is how commands come again. `legacy` is whether the engine's own builder built the
-    container's image, and not BuildKit; `platform` is that image's.
+    A command that is overtaken has `grace` seconds. `replay` is how commands come again. `legacy`
+    is whether the engine's own builder built the container's image, and not BuildKit; `platform`
+    is that image's. Raises `InvalidArgumentError` for a grace below none or above an hour.
     """
 
     dockerfile: Dockerfile
     container: str
     stage_images: Sequence[str] | None
-    build_args: Mapping[str, str]
+    build_args: Mapping[str, str] = field(repr=False)
     target: str
     session: str
+    grace: float = GRACE
     replay: Replay = "in-place"
+    journals: Path | None = None
     legacy: bool = False
     platform: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.grace <= _LONGEST:
+            raise InvalidArgumentError(
+                f"a grace of {self.grace} seconds does not fit: 0 to {_LONGEST:.0f} do"
+            )
 
     def labels(self, stage: Stage | None = None) -> dict[str, str]:
         """The labels of what livepush makes on the engine."""
@@ -40,18 +53,13 @@ class Request:
         return named if stage is None else {**named, f"{LABEL}.stage": str(stage.index)}
 
 
-async def running(engine: Engine, container: str) -> ContainerInfo:
-    """The container, which must run. Raises `ContainerNotRunningError`."""
+async def existing(engine: Engine, container: str) -> ContainerInfo:
+    """The container, which need not run. Raises `ContainerNotRunningError` where there is none."""
     info = await engine.container(container)
     if info is None:
         raise ContainerNotRunningError(
             f"there is no container {container!r} on this engine",
-            hint="See `docker ps` for the names of those that run.",
-        )
-    if not info.running:
-        raise ContainerNotRunningError(
-            f"the container {container!r} is not running",
-            hint=f"Start it with `docker start {container}`.",
+            hint="See `docker ps --all` for the names of those that there are.",
         )
     return info
 
@@ -106,6 +114,13 @@ async def open_stages(
         )
         played[stage.index] = Played(container, image)
     return played
+
+
+async def remove_leftovers(engine: Engine, container: str) -> None:
+    """Removes what sessions with that container left on the engine that did not end themselves."""
+    label = leftovers.CONTAINER, container
+    found = [each for each in await engine.owned() if label in each.labels]
+    await leftovers.remove(engine, [each for each in found if leftovers.fate(each) == "over"])
 
 
 async def remove_labelled(engine: Engine, session: str) -> None:

@@ -27,6 +27,8 @@ from livepush.model import Copy, Fixed, Graph, MakeDir, Replay, Run, Stage, Step
 from livepush.sources import Sources, claimed, leaves_out
 from livepush.tree import clean
 
+_EVERYTHING = "."  # the path of the whole context
+
 Verb = Literal["sync", "import", "run", "make", "build", "refuse", "restart"]
 StepRef = tuple[int, int]
 """A step's stage and its position among that stage's steps."""
@@ -162,6 +164,28 @@ def rerun(graph: Graph, command: StepRef, because: frozenset[str]) -> Plan:
     plan = _planned(graph, {command: because}, because)
     actions = (replace(a, due=a.due or a.ref == command) for a in plan.actions)
     return replace(plan, actions=tuple(actions))
+
+
+def anew(graph: Graph, stages: Collection[int]) -> Plan:
+    """What it takes to have `stages` built and made like that, whatever has changed."""
+    actions = [
+        Action(
+            stage=stage.index,
+            begins=0,
+            position=len(stage.steps) - 1,
+            verb="build",
+            line=stage.line,
+            text="all of the stage",
+            reach=len(stage.steps) - 1,
+            because=frozenset({_EVERYTHING}),
+        )
+        for stage in graph.followed()
+        if stage.index in stages and stage.steps
+    ]
+    own = [action for action in actions if action.stage == graph.target.index]
+    if own and _restarts(graph.target, own):
+        actions.append(_restart(graph.target, own))
+    return Plan(tuple(actions), names=_names(graph))
 
 
 def claims(
@@ -353,6 +377,6 @@ def _described(action: Action) -> str:
 
 
 def _listed(paths: Collection[str], most: int = 3) -> str:
-    shown = [path or "everything" for path in sorted(paths)[:most]]
+    shown = ["everything" if path in ("", _EVERYTHING) else path for path in sorted(paths)[:most]]
     more = len(paths) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

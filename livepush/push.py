@@ -20,13 +20,16 @@ import anyio
 
 from livepush import events
 from livepush.bus import Bus
-from livepush.errors import LivepushError
+from livepush.errors import EngineError, LivepushError
 from livepush.events import Event, PushStatus
 from livepush.executor import Executor, Performed, StepFailedError
+from livepush.hindrance import hindrance
 from livepush.leads import Leads
 from livepush.ledger import Ledger
 from livepush.model import Changes, Fixed, Graph
-from livepush.plan import Action, make_plan, rerun
+from livepush.plan import Action, Plan, make_plan, rerun
+
+Tell = Callable[[LivepushError], None]
 
 _PATIENCE = 10  # times in a row that newer changes may end a command
 _JOINS = 30  # times that newer changes may join a push
@@ -58,8 +61,9 @@ class Pushes:
         *,
         leads: Callable[[], Leads],
         restarts: bool,
+        serial: int = 0,
     ) -> None:
-        """`leads` tells where links lead the sources now.
+        """`leads` tells where links lead the sources now, and `serial` numbered the last push.
 
         Without `restarts` the application's container is never restarted.
         """
@@ -71,7 +75,8 @@ class Pushes:
         self._lock = anyio.Lock()
         self._ledger = Ledger()
         self._news = Changes()
-        self._noted = self._covered = self._serial = 0
+        self._serial = serial
+        self._noted = self._covered = 0
         self._calls_off = self._setbacks = 0
         self._last = PushResult(0, "nothing")
         self._scope: anyio.CancelScope | None = None
@@ -88,6 +93,16 @@ class Pushes:
         """Whether a push is running, which may restart the container."""
         return self._current is not None
 
+    @property
+    def serial(self) -> int:
+        """The number of the push that began last."""
+        return self._serial
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was ever noted has landed."""
+        return not (self.owes or self.busy or self._ledger.paths)
+
     def emit(self, event: Event) -> None:
         """Tells the listeners; while a push runs, the event is of that push."""
         self._bus.emit(event if self._current is None else replace(event, push=self._current))
@@ -102,8 +117,30 @@ class Pushes:
             self._setbacks += 1
             self._scope.cancel()
 
-    async def push(self) -> PushResult:
-        """One push of all that is owed; the result of the one that took it up, if one has."""
+    def owe(self, plan: Plan) -> None:
+        """Owes `plan` from now on, which no change asks for."""
+        self._noted += 1
+        self._ledger = self._ledger.noted(plan)
+
+    @property
+    def restarts(self) -> bool:
+        """Whether the next thing owed is a restart, which may have stopped the container already.
+
+        True of a push that was broken off in its restart, until the next one.
+        """
+        return [action.verb for action in self._ledger.owed.actions[:1]] == ["restart"]
+
+    async def again(self, tell: Tell | None = None) -> PushResult:
+        """A push of what is still owed, although nothing has changed. Raises as `push` does."""
+        self._noted += 1
+        return await self.push(tell)
+
+    async def push(self, tell: Tell | None = None) -> PushResult:
+        """One push of all that is owed; the result of the one that took it up, if one has.
+
+        Raises `EngineError` and `ContainerNotRunningError`, which `tell` takes before the end of
+        the push is told; what was owed still is.
+        """
         mine, calls_off = self._noted, self._calls_off
         async with self._lock:
             if self._covered >= mine > 0:
@@ -119,6 +156,8 @@ class Pushes:
                     outcome = await self._carried_out()
             except LivepushError as error:
                 outcome = replace(outcome, status="failed", message=error.message)
+                if tell is not None:
+                    tell(error)
                 raise
             finally:
                 self._last = self._ended(outcome, time.monotonic() - began)
@@ -149,6 +188,12 @@ class Pushes:
                 performed = await self._perform(action)
             except StepFailedError as failure:
                 return self._failed(failure)
+            except EngineError as error:
+                found = hindrance(error.message)
+                if found is None:
+                    raise
+                reason = f"line {action.line}: {action.text}: {found.reason}"
+                return self._failed(StepFailedError(reason), hint=found.hint)
             except OSError as error:  # of a file of the context: all else is the engine's
                 return self._failed(_unreadable(action, error))
             self._ledger = self._ledger.landed(action, changed=performed.changed)
@@ -192,10 +237,12 @@ class Pushes:
     def _tell_refused(self, action: Action, reason: str) -> None:
         self.emit(events.RebuildNeeded(reason=reason, line=action.line))
 
-    def _failed(self, failure: StepFailedError) -> PushResult:
+    def _failed(
+        self, failure: StepFailedError, *, hint: str = "The next save tries it again."
+    ) -> PushResult:
         self._setbacks = 0
         if failure.return_code is None:
-            self.emit(events.Error(message=str(failure), hint="The next save tries it again."))
+            self.emit(events.Error(message=str(failure), hint=hint))
         return PushResult(
             self._serial, "failed", message=str(failure), return_code=failure.return_code
         )

@@ -20,9 +20,9 @@ def with_commands(graph: Graph, other: Graph) -> Graph:
 
 def _stage(stage: Stage, other: Stage) -> Stage:
     if replace(stage, steps=(), scope=other.scope) != replace(other, steps=()):
-        raise _refusal(f"FROM {other.image}", other.line)
+        raise _refusal("what FROM names", other.line)
     if len(stage.steps) != len(other.steps):
-        raise _refusal(f"the steps of FROM {other.image}", other.line)
+        raise _refusal("what the image of FROM triggers", other.line)
     return replace(stage, steps=tuple(map(_step, stage.steps, other.steps)), scope=other.scope)
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import BinaryIO, Literal, Protocol, TextIO
 
-from livepush.events import Event, to_wire
+from livepush.events import CommandOutput, Event, to_wire
 from livepush.legible import visible
 from livepush.narration import Line, Narrator, Tone
 
@@ -86,7 +86,9 @@ class Plain:
         self._quiet = quiet
 
     def show(self, event: Event) -> None:
-        self._print(self._narrator.tell(event))
+        # Of gigabytes of output no line has to be made that nobody is shown.
+        if not (self._quiet and isinstance(event, CommandOutput)):
+            self._print(self._narrator.tell(event))
 
     def say(self, line: Line) -> None:
         self._print([line])

@@ -9,30 +9,20 @@ the container nobody knows what they touched, so that all which differs from the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 
 import anyio
 
 from livepush.archive import Fetched, fetch, pack
 from livepush.difference import nodes
 from livepush.engine import Engine
+from livepush.errors import EngineError
+from livepush.journal import Touched
 from livepush.manifest import Delta, Item
 from livepush.model import Entry
 from livepush.mounts import over
 from livepush.tree import Tree, above
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """What pushes have done in a container since it was like its image: the `paths` written or
-    removed, absolute, and whether commands ran, which may have touched anything.
-    """
-
-    paths: frozenset[str]
-    commands: bool
-
-    def __bool__(self) -> bool:
-        return bool(self.paths) or self.commands
 
 
 def carried(image: Tree, older: Tree, here: Tree, touched: Touched) -> Delta:
@@ -88,9 +78,12 @@ class Renewal:
         self._labels = labels
         self._tree: Tree | None = None
 
-    def needed(self, image: str, touched: Touched) -> bool:
+    async def needed(self, image: str, touched: Touched) -> bool:
         """Whether the container can be otherwise than the new `image` has it."""
-        return image != self.image or bool(touched)
+        if touched or image == self.image:
+            return bool(touched)
+        new, known = [await self._engine.image(each) for each in (image, self.image)]
+        return new is None or known is None or not new.layers or new.layers != known.layers
 
     async def changes(
         self, image: str, touched: Touched, theirs: Callable[[Tree], Tree]
@@ -145,5 +138,6 @@ class Renewal:
         try:
             return await fetch(self._engine.export(container), prefix="")
         finally:
-            with anyio.CancelScope(shield=True):
+            # One that stays goes with all else of the session, and costs nothing until then.
+            with anyio.CancelScope(shield=True), suppress(EngineError):
                 await self._engine.remove(container)

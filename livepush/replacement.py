@@ -22,7 +22,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from livepush.engine import ContainerInfo, Engine
-from livepush.errors import NoShellError
+from livepush.errors import EngineError, NoShellError
 from livepush.mounts import is_within, touching
 from livepush.realpath import RealPaths
 from livepush.tarstream import TarStream
@@ -134,8 +134,11 @@ async def _members(engine: Engine, container: str, directory: str) -> dict[str, 
                 for member in stream.feed(piece):
                     if isinstance(member, tarfile.TarInfo):
                         found[posixpath.join(parent, member.name)] = member
+        stream.end()  # what is not known of would go with the directory
     except FileNotFoundError:
         return {}
+    except tarfile.TarError as error:
+        raise EngineError(f"The engine sent a broken archive of {directory}: {error}") from error
     for member in found.values():
         if member.islnk():
             member.linkname = posixpath.join(parent, member.linkname)

@@ -8,9 +8,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from livepush.engine import LABEL, ContainerInfo, ImageConfig, Owned, PathKind, PathStat
+from livepush.errors import EngineError
 
 Json: TypeAlias = Any
 """Decoded, or to be encoded; without a type, as the API's descriptions are not precise."""
@@ -28,6 +32,23 @@ _FRAME_HEADER = 8
 _STDERR = 2
 
 
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Reads an answer in this block; one that is not what was asked for is an `EngineError`."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise EngineError(
+            f"The engine was to {what}, and its answer cannot be read: {error!r}"
+        ) from error
+
+
+def name(reply: Reply, api: str) -> str:
+    """The engine's, for people, from `GET /version`; `api` is the version of the API spoken."""
+    engine = (reply.get("Components") or [{"Name": "Engine"}])[0]["Name"]
+    return f"{'Docker' if engine == 'Engine' else engine} {reply['Version']}, API {api}"
+
+
 def container_info(reply: Reply) -> ContainerInfo:
     """From `GET /containers/{id}/json`."""
     config = reply["Config"]
@@ -41,6 +62,7 @@ def container_info(reply: Reply) -> ContainerInfo:
         env=tuple(config.get("Env") or ()),
         workdir=config.get("WorkingDir") or "",
         mounts=tuple(dict.fromkeys(mounts)),
+        paused=bool(reply["State"].get("Paused")),
         stop_timeout=config.get("StopTimeout"),
     )
 
@@ -59,7 +81,17 @@ def image_config(reply: Reply, version: str) -> ImageConfig:
         legacy=bool(reply.get("DockerVersion")),
         old_buildkit=tuple(map(int, version.split("."))) < _BUILDKIT_0_13,
         platform="/".join(filter(None, map(reply.get, ("Os", "Architecture", "Variant")))),
+        layers=tuple((reply.get("RootFS") or {}).get("Layers") or ()),
+        created=_seconds(reply.get("Created") or ""),
     )
+
+
+def _seconds(time: str) -> float:
+    """Since the epoch, of a time like `2026-01-31T13:05:59.123456789Z`; 0 for what is none."""
+    try:
+        return max(0.0, datetime.fromisoformat(time).timestamp())
+    except ValueError:
+        return 0.0
 
 
 def path_stat(header: str) -> PathStat:
@@ -81,10 +113,24 @@ def owned(kind: Literal["container", "image"], replies: list[Reply]) -> Iterator
         )
 
 
-def built_for_livepush(image: Reply) -> bool:
-    """Whether an image of `GET /images/{name}/json` carries a label that only a session gives."""
-    labels = (image.get("Config") or {}).get("Labels") or {}
-    return any(f"{LABEL}.{each}" in labels for each in ("session", "container", "process", "stage"))
+@dataclass(frozen=True, slots=True)
+class Removable:
+    """What says whether an image may be removed, and the one `below` it; empty for none.
+
+    `ours` is whether it carries a label that only a session gives.
+    """
+
+    id: str
+    tagged: bool
+    below: str
+    ours: bool
+
+
+def removable(reply: Reply) -> Removable:
+    """From `GET /images/{name}/json`."""
+    labels = (reply.get("Config") or {}).get("Labels") or {}
+    ours = f"{LABEL}.session" in labels
+    return Removable(reply["Id"], bool(reply.get("RepoTags")), reply.get("Parent") or "", ours)
 
 
 class Frames:

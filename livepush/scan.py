@@ -75,13 +75,35 @@ def entry_at(root: str, path: str) -> Entry | None:
 
     Raises `InvalidArgumentError` where its directory cannot be read.
     """
-    full = os.path.join(root, path)
+    parent, _, name = path.rpartition("/")
     try:
-        return _entry(os.lstat(full), full)
+        if not name:
+            return _entry(os.lstat(root), root)
+        directory = opened(root, parent)
+        try:
+            return _entry(os.lstat(name, dir_fd=directory), name, directory)
+        finally:
+            os.close(directory)
     except _GONE:
         return None
     except OSError as error:
-        _unreadable(os.path.dirname(full), error)
+        _unreadable(os.path.join(root, parent), error)
+
+
+def opened(root: str, path: str) -> int:
+    """A descriptor of the directory at `path`, for the caller to close. Raises `OSError`.
+
+    It is reached step by step, because any directory on the way may be swapped for a link that
+    leads out of the root, and held open it stays the same one whatever becomes of its path.
+    """
+    directory = os.open(root, _OPEN_DIRECTORY)
+    for name in filter(None, path.split("/")):
+        try:
+            below = os.open(name, _OPEN_DIRECTORY, dir_fd=directory)
+        finally:
+            os.close(directory)
+        directory = below
+    return directory
 
 
 def as_sent(entry: Entry, verdict: Verdict) -> Entry:
@@ -104,8 +126,7 @@ def _listing(root: str, here: str, verdict: Verdict) -> Iterator[tuple[str, Entr
     full = os.path.join(root, here)
     prefix = f"{here}/" if here else ""
     try:
-        # Held open, it stays the same directory when its path is swapped for a link.
-        directory = os.open(full, _OPEN_DIRECTORY)
+        directory = opened(root, here)
     except _GONE:
         raise
     except OSError as error:

@@ -9,7 +9,7 @@ source, and have no say in a file that is itself a source.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -116,7 +116,7 @@ def found(copy: Copy, tree: Tree) -> list[tuple[str, Selection]]:
     """
     look = _legacy_matches if copy.legacy else matches
     if copy.origin is None and not copy.legacy:
-        _refuse_unsent(copy.sources, tree)
+        _refuse_unsent(copy, tree)
     return [
         (match, selection(copy, number))
         for number, source in enumerate(copy.sources)
@@ -125,19 +125,27 @@ def found(copy: Copy, tree: Tree) -> list[tuple[str, Selection]]:
     ]
 
 
-def _refuse_unsent(sources: Sequence[str], tree: Tree) -> None:
+def _refuse_unsent(copy: Copy, tree: Tree) -> None:
     """Raises `MissingSource` for a wildcard below what is no directory, unless it is sent anyway.
 
     A client sends what the sources name: below a file that is nothing, and not the file either.
     """
-    for source in filter(has_wildcard, sources):
+    for source in filter(has_wildcard, copy.sources):
         start = tree.resolve(literal_part(source)) or ""
         entry = tree.get(start)
         if entry is None or entry.kind == "dir":
             continue
-        others = (path for other in sources if other != source for path in matches(tree, other))
-        if not any(path in ("", start) or start.startswith(f"{path}/") for path in others):
+        others = {*copy.sources, *copy.beside} - {source}
+        if not any(_holds(tree, other, start) for other in others):
             raise MissingSource(source)
+
+
+def _holds(tree: Tree, source: str, path: str) -> bool:
+    """Whether `path` is, or is below, what the source names."""
+    try:
+        return any(f in ("", path) or path.startswith(f"{f}/") for f in matches(tree, source))
+    except MissingSource:
+        return False
 
 
 def matches(tree: Tree, source: str) -> Iterator[str]:

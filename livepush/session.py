@@ -20,21 +20,25 @@ from livepush.archived import without_archives
 from livepush.bus import Bus, EventStream, Listener
 from livepush.context import Context
 from livepush.engine import ContainerInfo, Engine
-from livepush.errors import InvalidArgumentError
+from livepush.errors import EngineError, InvalidArgumentError, LivepushError
 from livepush.events import Event
 from livepush.executor import Executor, Played
 from livepush.follow import Following, follow
+from livepush.freshness import may_be_newer
+from livepush.journal import Journal, state_of
 from livepush.leads import Leads, leads
 from livepush.live import Dockerfile
-from livepush.model import Changes, Graph, Replay
+from livepush.model import Changes, Fixed, Graph, Replay
 from livepush.opening import (
+    GRACE,
     Request,
+    existing,
     images_of,
     open_stages,
     remove_labelled,
-    running,
+    remove_leftovers,
 )
-from livepush.plan import StepRef, make_plan
+from livepush.plan import StepRef, anew, make_plan
 from livepush.push import Pushes, PushResult
 from livepush.rearguing import with_commands
 from livepush.repetition import unsafe_steps
@@ -45,7 +49,6 @@ from livepush.tree import Tree
 if TYPE_CHECKING:
     from livepush.docker import Client
 
-GRACE = 3.0  # seconds between TERM and KILL for a command that was overtaken
 RESTART_GRACE = 1.0  # seconds for the application to end by itself, unless it asks for its own
 
 
@@ -56,9 +59,19 @@ class Livepush:
     """
 
     def __init__(
-        self, engine: Engine, request: Request, context: Context, stack: AsyncExitStack
+        self,
+        engine: Engine,
+        request: Request,
+        context: Context,
+        stack: AsyncExitStack,
+        *,
+        restarts: bool,
     ) -> None:
         """For `init` alone: a session is of use only once it is open."""
+        self._restarts = restarts
+        self._serial = 0
+        self._info: ContainerInfo
+        self._pushes: Pushes
         self._engine = engine
         self._request = request
         self._context = context
@@ -68,6 +81,8 @@ class Livepush:
         self._led_before: Leads = {}
         self._reading = anyio.Lock()
         self._bus = Bus()
+        self._journal = Journal()
+        self._current = False  # whether all that the container lacks is owed
 
     @classmethod
     async def init(
@@ -85,8 +100,12 @@ class Livepush:
         build_args: Mapping[str, str] | None = None,
         target: str = "",
         replay: Replay = "in-place",
+        journals: Path | None = None,
+        grace: float = GRACE,
     ) -> Self:
-        """Opens a session on the running container `container_id`, built from `context`.
+        """Opens a session on the container `container_id`, built from `context`.
+
+        One that does not run gets the files, and is started by the restart that follows.
 
         `stage_images` are the images of all stages but the last, in order; None builds them, out
         of the engine's cache. `docker` is an `aiodocker.Docker`, by default one that is made from
@@ -94,9 +113,13 @@ class Livepush:
         `dockerfile_path` says where the Dockerfile stands, relative to the context. `replay` says
         how commands come again: in place, or clean, by a build out of the engine's cache, whose
         difference is carried over, so that also commands end right that are not safe to repeat.
+        `journals` is the folder in which what is done in containers is noted, so that a later
+        session knows of it; the command line has `livepush.journal.journals`.
+        A command that is overtaken has `grace` seconds from TERM to KILL.
 
         Raises `DockerfileParseError`, `InvalidArgumentError` (no such context, a wrong number of
-        stage images, no such target), `ContainerNotRunningError`, `EngineError`.
+        stage images, no such target, a grace that does not fit), `ContainerNotRunningError` where
+        there is no such container, and `EngineError`.
         """
         if (dockerfile is None) == (dockerfile_content is None):
             raise InvalidArgumentError("give either dockerfile or dockerfile_content")
@@ -112,14 +135,16 @@ class Livepush:
             build_args=dict(build_args or {}),
             target=target,
             session=uuid.uuid4().hex[:12],
+            grace=grace,
             replay=replay,
+            journals=journals,
         )
         stack = AsyncExitStack()
         try:
             port = engine if engine is not None else _connected(docker, stack)
-            self = cls(port, request, place, stack)
+            self = cls(port, request, place, stack, restarts=not skip_container_restart)
             with self._bus.keeping():
-                await self._open(restarts=not skip_container_restart)
+                await self._open()
         except BaseException:  # a cancel as well: nothing may stay on the engine
             with anyio.CancelScope(shield=True):
                 await stack.aclose()
@@ -171,7 +196,8 @@ class Livepush:
     async def watch(self, following: Following | None = None) -> None:
         """Follows the context until it is cancelled.
 
-        `ready` is told once no later save can be missed. Errors are events: the session goes on.
+        `ready` is told once no later save can be missed. Errors are events: the session goes on,
+        and pushes by itself what an engine that failed has kept from landing.
         """
         await follow(self, following or Following())
 
@@ -199,6 +225,8 @@ class Livepush:
         """Ends the running push and removes all that the session made on the engine."""
         with anyio.CancelScope(shield=True):
             await self.cancel()
+            if self._current and self._pushes.settled:
+                await anyio.to_thread.run_sync(lambda: self._journal.settle(self._state()))
             await self._stack.aclose()
 
     async def __aenter__(self) -> Self:
@@ -232,9 +260,83 @@ class Livepush:
         return len(self._graph.followed())
 
     async def is_running(self) -> bool:
-        """Whether the application's container runs now. Raises `EngineError`."""
+        """Whether the application's container runs now, and not paused. Raises `EngineError`."""
         info = await self._engine.container(self._info.id)
-        return info is not None and info.running
+        return info is not None and info.running and not info.paused
+
+    async def look(self) -> ContainerInfo | None:
+        """The application's container as it is now, or the one that has its name since it is gone.
+
+        Raises `EngineError`.
+        """
+        info = await self._engine.container(self._info.id)
+        return info or await self._engine.container(self._info.name)
+
+    async def start(self) -> None:
+        """Starts the application's container, which ended, unless that is never to be done.
+
+        Raises `EngineError`.
+        """
+        if self._restarts:
+            await self._engine.restart(self._info.id, grace=RESTART_GRACE)
+
+    async def reattach(self) -> None:
+        """Goes on with the container that has the name of one that is gone.
+
+        What is owed is forgotten: `catch_up` owes what the new one lacks. Raises `EngineError`, and
+        `ContainerNotRunningError` where it is gone by now; then the same call may be tried again.
+        """
+        before = self._info
+        await self.cancel()
+        self._serial, self._current = self._pushes.serial, False
+        await self.cleanup_intermediate_containers()
+        try:
+            await self._attach(before.name)
+        except LivepushError:
+            self._info = before
+            raise
+
+    async def catch_up(self) -> bool:
+        """Owes what the container may lack of the context as it is; whether there is anything.
+
+        Where that cannot be found out, it is told, and nothing is owed.
+        """
+        try:
+            self._current = await self._is_current()
+        except EngineError as error:
+            self._warn(f"what the container lacks cannot be found out: {error.message}")
+            return False
+        if self._current:
+            return False
+        for stage in self._graph.followed():
+            for step in stage.steps:
+                if isinstance(step, Fixed) and not step.buildable:
+                    reason = f"{step.text} {step.reason}, and the context may be newer"
+                    self._emit(events.RebuildNeeded(reason=reason, line=step.line))
+                    return False
+        given = [] if self._request.stage_images is None else self._graph.stages[:-1]
+        stages = {self._graph.target.index, *(stage.index for stage in given)}
+        self._pushes.owe(anew(self._graph, stages))
+        self._current = True
+        return True
+
+    async def _is_current(self) -> bool:
+        if self._journal.settled == await anyio.to_thread.run_sync(self._state):
+            return True
+        image = await self._engine.image(self._info.image)
+        context, tree = self._context, self._files.tree
+        if not self._journal.touched and not await anyio.to_thread.run_sync(
+            may_be_newer, context, tree, image
+        ):
+            return True
+        return await self._executor.is_built()
+
+    def _state(self) -> str:
+        """A digest of all that what is in the container depends on."""
+        request = self._request
+        live = request.dockerfile.generate_live_dockerfile()
+        args = repr(sorted(request.build_args.items()))
+        return state_of(self._files.tree, self._info.image, live, args, request.target)
 
     async def reread(self, hints: Collection[str]) -> Changes:
         """Reads the context anew where `hints` point; what differs from what was known.
@@ -278,21 +380,28 @@ class Livepush:
 
         return Changes(kept(changed), kept(deleted))
 
-    async def _open(self, *, restarts: bool) -> None:
+    async def _open(self) -> None:
         self._stack.push_async_callback(self._bus.aclose)
-        self._info = await running(self._engine, self._request.container)
+        await remove_leftovers(self._engine, self._request.container)
+        self._stack.push_async_callback(self.cleanup_intermediate_containers)
+        await self._attach(self._request.container)
+
+    async def _attach(self, name: str) -> None:
+        self._info = await existing(self._engine, name)
         image = await self._engine.image(self._info.image)
         if image is not None:
             self._request = replace(self._request, legacy=image.legacy, platform=image.platform)
             self._context = await anyio.to_thread.run_sync(self._reopened)
         tree = await anyio.to_thread.run_sync(self._context.scan)
         self._files = Snapshot(self._context, tree)
-        self._stack.push_async_callback(self.cleanup_intermediate_containers)
         self._images = await images_of(self._engine, self._request, self._warn)
         self._graph = await anyio.to_thread.run_sync(
             without_archives, self._planned(self._request), self._files
         )
         builder = self._builder()
+        self._journal = await anyio.to_thread.run_sync(
+            Journal, self._request.journals, self._info.id
+        )
         played = await open_stages(self._engine, self._request, self._graph, builder, self._files)
         self._led = self._led_before = leads(self._graph, self._files.tree)
         application = Played(self._info.id, StageImage(self._info.image))
@@ -302,16 +411,23 @@ class Livepush:
             {**played, self._graph.target.index: application},
             builder=builder,
             mounts=self._info.mounts,
+            journal=self._journal,
             context=lambda: self._files,
             reread=self._find_gone,
             emit=self._emit,
             labels=self._request.labels,
-            grace=GRACE,
+            grace=self._request.grace,
             restart_grace=self._info.stop_timeout or RESTART_GRACE,
+            restarts=self._restarts,
         )
         self._executor = executor
         self._pushes = Pushes(
-            self._graph, executor, self._bus, leads=self._leads, restarts=restarts
+            self._graph,
+            executor,
+            self._bus,
+            leads=self._leads,
+            restarts=self._restarts,
+            serial=self._serial,
         )
         await executor.open()
         for step, reason in unsafe_steps(self._graph):

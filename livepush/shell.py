@@ -2,9 +2,14 @@
 
 The Engine API starts commands and streams their output, and that is all: it cannot end one, it
 leaves a command's background processes running, and it adds to the environment. So a command runs
-below `_SUPERVISE`, which first tells the id of its session, and `_END` ends that session from
-another command. Both find processes in `/proc` with what every shell has built in, because a
-container need not hold `ps` or `pkill`; besides, only `env`, `rm`, `rmdir` and `sleep` are used.
+below `_SUPERVISE`, which first tells the id of its session and a mark, and `_END` ends all that is
+of that session, carries that mark or descends from either, from another command; by the session's
+name where the id was lost. The mark is what no daemon takes off by leaving its session and its
+parent: an `oom_score_adj` that nobody else in the container has. Both find processes in `/proc`
+with what every shell has built in, because a container need not hold `kill`, `ps` or `pkill`;
+besides, only `env`, `rm`, `rmdir` and `sleep` are used. A command's environment, which may hold
+secrets, is never an argument: everybody can read those, and the engine tells them to all who listen
+to its events.
 """
 
 from __future__ import annotations
@@ -24,17 +29,37 @@ look() {
   line=
   { while IFS= read -r part; do line="$line $part"; done <"/proc/$1/stat"; } 2>/dev/null
   [ -n "$line" ] || return 1
+  { read -r mark <"/proc/$1/oom_score_adj"; } 2>/dev/null || mark=none
   set -- ${line##*") "}
   [ "$1" != Z ] && [ "$1" != X ] || return 1
   ppid=$2 session=$4 start=${20}
 }
 """
 
-# `env` rather than the shell hands the environment on: a shell adds PWD and drops odd names.
+# $1: how many variables, then the command. `env` rather than the shell hands the environment on: a
+# shell adds PWD and drops odd names. Everybody may raise a mark, and it begins a little higher for
+# every session, should two begin at once; where it cannot be had, `-` is nobody's.
 _SUPERVISE = (
     _LOOK
     + r"""
-echo $$
+count=$1
+shift
+while [ "$count" -gt 0 ]; do
+  eval "set -- \"\$LIVEPUSH_$count\" \"\$@\""
+  count=$((count - 1))
+done
+ours=- taken=' '
+for entry in /proc/[0-9]*; do
+  { read -r mark <"$entry/oom_score_adj"; } 2>/dev/null && taken="$taken$mark "
+done
+if { read -r mark </proc/$$/oom_score_adj; } 2>/dev/null; then
+  mark=$((mark + 1 + $$ % 50))
+  while :; do
+    case $taken in *" $mark "*) mark=$((mark + 1)) ;; *) break ;; esac
+  done
+  { echo "$mark" >/proc/$$/oom_score_adj; } 2>/dev/null && ours=$mark
+fi
+echo "$$ $ours"
 (exec env -i -- ${HOME+"HOME=$HOME"} "$@")
 status=$?
 left=yes
@@ -42,7 +67,8 @@ while [ -n "$left" ]; do
   left=
   for entry in /proc/[0-9]*; do
     pid=${entry#/proc/}
-    [ "$pid" != $$ ] && look "$pid" && [ "$session" = $$ ] || continue
+    [ "$pid" != $$ ] && look "$pid" || continue
+    [ "$session" = $$ ] || [ "$mark" = "$ours" ] || continue
     kill -KILL "$pid" 2>/dev/null && left=yes
   done
 done
@@ -50,32 +76,43 @@ exit $status
 """
 )
 
-# $1: a session, $2: hundredths of a second. A process that was found once is followed by its id
-# and start time also after its parent died, and one that appears later gets its TERM then.
+# $1: a session or the name of one, $2: its mark, $3: hundredths of a second. A process that was
+# found once is followed by its id and start time also after its parent died, and one that appears
+# later gets its TERM then. What is stopped takes a TERM only when it goes on.
 _END = (
     _LOOK
     + r"""
-leader=$1 seen=' '
+leader=$1 ours=$2 seen=' '
 clock() {
   read -r uptime _ </proc/uptime
   clock=$((${uptime%.*} * 100 + 1${uptime#*.} - 100))
 }
+rest() { sleep 0.02 2>/dev/null || usleep 20000 2>/dev/null; }
+named() {
+  for entry in /proc/[0-9]*; do
+    pid=${entry#/proc/} line=
+    { IFS= read -r line <"$entry/cmdline"; } 2>/dev/null
+    case $line in *"# $1") look "$pid" && [ "$session" = "$pid" ] && leader=$pid && return ;; esac
+  done
+  return 1
+}
 gather() {
-  table= alive=' ' fresh= grew=yes
+  others= alive=' ' fresh= grew=yes
   for entry in /proc/[0-9]*; do
     pid=${entry#/proc/}
     [ "$pid" != $$ ] && look "$pid" || continue
-    table="$table $pid:$start:$ppid:$session"
+    if [ "$session" = "$leader" ] || [ "$mark" = "$ours" ]; then
+      alive="$alive$pid:$start "
+    else
+      others="$others $pid:$start:$ppid"
+    fi
   done
   while [ -n "$grew" ]; do
     grew=
-    for row in $table; do
-      session=${row##*:} rest=${row%:*}
-      ppid=${rest##*:} key=${rest%:*}
+    for row in $others; do
+      ppid=${row##*:} key=${row%:*}
       case $alive in *" $key "*) continue ;; esac
-      if [ "$session" != "$leader" ]; then
-        case "$seen|$alive" in *" $key "* | *" $ppid:"*) ;; *) continue ;; esac
-      fi
+      case "$seen|$alive" in *" $key "* | *" $ppid:"*) ;; *) continue ;; esac
       alive="$alive$key " grew=yes
     done
   done
@@ -84,13 +121,19 @@ gather() {
   done
 }
 clock
-deadline=$((clock + $2))
+case $1 in *[!0-9]*)
+  deadline=$((clock + 200))
+  until named "$1"; do clock; [ $clock -lt $deadline ] || exit 0; rest; done
+esac
+deadline=$((clock + $3))
 while gather; [ "$alive" != ' ' ]; do
   clock
   [ $clock -lt $((deadline + 500)) ] || exit 1
   if [ $clock -lt $deadline ]; then signal=TERM targets=$fresh; else signal=KILL targets=$alive; fi
-  for key in $targets; do kill -$signal "${key%:*}" 2>/dev/null; done
-  sleep 0.02 2>/dev/null || usleep 20000 2>/dev/null
+  for key in $targets; do
+    kill -$signal "${key%:*}" 2>/dev/null && kill -CONT "${key%:*}" 2>/dev/null
+  done
+  rest
 done
 exit 0
 """
@@ -124,25 +167,30 @@ IDLE = (SHELL, "-c", "trap exit TERM; while :; do sleep 2147483647 & wait; done"
 _ARGUMENTS = 512 * 1024  # bytes; Linux takes 2 MiB of arguments and environment together
 
 
-def supervised(command: Command) -> list[str]:
+def supervised(command: Command, name: str) -> tuple[list[str], list[str]]:
     """Runs `command` in exactly its environment (and HOME), and kills what it leaves behind.
 
-    The first line on standard output is the id of its session, then comes the command's own
-    output. Ends with the command's status: 127 and 126 where it cannot be started, 128 + n after
-    signal n.
+    The argument list, and the environment that it needs. `name` is that of its session, for
+    `ending`. The first line on standard output is its session's id and mark, then comes the
+    command's own output. Ends with the command's status: 127 and 126 where it cannot be started,
+    128 + n after signal n.
     """
     argv = list(command.argv)
     if "=" in argv[0]:  # `env` would take it for a variable
         argv = [SHELL, "-c", 'exec "$@"', "sh", *argv]
-    return [SHELL, "-c", _SUPERVISE, "sh", *command.env, *argv]
+    passed = [f"LIVEPUSH_{number}={each}" for number, each in enumerate(command.env, start=1)]
+    # The first line of its arguments is what `ending` finds it by.
+    program = f"# {name}\n{_SUPERVISE}"
+    return [SHELL, "-c", program, "sh", str(len(passed)), *argv], [PATH, *passed]
 
 
-def ending(session: int, grace: float) -> list[str]:
-    """Ends a session and all descendants: TERM, KILL after `grace` seconds, until all are gone.
+def ending(session: str, mark: str, grace: float) -> list[str]:
+    """Ends all of a session and mark: TERM, KILL after `grace` seconds, until all are gone.
 
+    `session` is its id, or its name, which is looked for for 2 seconds: it may be about to begin.
     Ends with 1 when some are there 5 seconds after KILL: the kernel then holds on to them.
     """
-    return [SHELL, "-c", _END, "sh", str(session), str(math.ceil(grace * 100))]
+    return [SHELL, "-c", _END, "sh", session, mark, str(math.ceil(grace * 100))]
 
 
 def deletions(paths: Sequence[str], directories: Sequence[str]) -> Iterator[list[str]]:

@@ -7,7 +7,7 @@ container is not its own, and stays as it is.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import anyio.to_thread
@@ -20,13 +20,13 @@ from livepush.destinations import Destinations
 from livepush.engine import Command, Engine, OutputSink
 from livepush.errors import NoShellError, UnsupportedError
 from livepush.image_files import ImageFiles
-from livepush.landed import Landed
+from livepush.journal import Journal, Touched
+from livepush.landed import Landed, clashes
 from livepush.manifest import Conflict, Delta, Item, Manifest, ancestry, delta, manifest
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
 from livepush.mounted import Mounted
 from livepush.origin import fetch_text, fetch_tree
 from livepush.owner import needs_files, resolve, resolve_legacy
-from livepush.renewal import Touched
 from livepush.standing import Standing
 from livepush.tree import Tree
 
@@ -55,7 +55,8 @@ class StageContainer:
 
     `image` is what the container began as, or was made like, which tells what commands wrote
     beneath a copy; without it they are taken to have written nothing there. What is at and below
-    `mounts` is never written nor deleted.
+    `mounts` is never written nor deleted. `touched` is what had been done in it since then, and
+    what is done from now on is noted in the `journal`. Without `restarts` nothing restarts it.
     """
 
     def __init__(
@@ -67,6 +68,9 @@ class StageContainer:
         *,
         image: str = "",
         mounts: Collection[str] = (),
+        journal: Journal | None = None,
+        touched: Touched = Touched(),  # noqa: B008  # it is frozen
+        restarts: bool = True,
     ) -> None:
         self.id = container
         self.stage = stage
@@ -97,6 +101,9 @@ class StageContainer:
         self._done: dict[int, Landing] = {}
         self._passwd = self._group = ""
         self._users_known = False
+        self._journal = Journal() if journal is None else journal
+        self._before = touched
+        self._restarts = restarts
         self._touched: set[str] = set()
         self._stale: dict[str, int] = {}  # modes that a builder's cache has of directories
 
@@ -108,17 +115,19 @@ class StageContainer:
 
     @property
     def touched(self) -> Touched:
-        """What has been done in the container since this was made."""
-        return Touched(frozenset(self._touched), bool(self._ran))
+        """What has been done in the container since it was like its image."""
+        before = self._before
+        return Touched(before.paths | self._touched, before.commands or bool(self._ran))
 
-    def touch(self, paths: Iterable[str]) -> None:
+    def touch(self, paths: Collection[str]) -> None:
         """Somebody else is about to write or remove `paths`."""
-        self._touched.update(paths)
+        self._note(paths)
         self._users_known = False
 
     def restarts(self, position: int) -> bool:
         """Whether the container restarts after a change by the step at `position`."""
-        return self.stage.live_from is None or position < self.stage.live_from
+        before = self.stage.live_from is None or position < self.stage.live_from
+        return self._restarts and before
 
     @property
     def uncovered(self) -> int | None:
@@ -145,10 +154,9 @@ class StageContainer:
         self._landed.believe(position, wanted)
         self._standing.believe(wanted.made)
 
-    def copies_of(self, position: int, sources: Collection[str]) -> list[str]:
-        """Where the copy at `position` has put what it takes from those paths of its tree."""
-        items = self._landed[position].items
-        return [path for path, item in items.items() if item.source in sources]
+    def has_taken(self, position: int, sources: Collection[str]) -> bool:
+        """Whether the copy at `position` has put anything from those paths of its tree."""
+        return any(item.source in sources for item in self._landed[position].items.values())
 
     async def compare(self, position: int, tree: Tree) -> None:
         """Takes what a copy writes from `tree` to be in the container where it really is there.
@@ -236,11 +244,13 @@ class StageContainer:
         position = self.stage.steps.index(step)
         self._standing.forget()
         self._users_known = False
+        self._journal.ran()
         self._ran.add(position)
         self._outdated.discard(position)
         env = tuple(f"{name}={value}" for name, value in step.env)
         command = Command(step.argv, env, step.user, step.workdir)
-        return await self._engine.run(self.id, command, output, grace=grace)
+        restarts = self.restarts(position)
+        return await self._engine.run(self.id, command, output, grace=grace, restarts=restarts)
 
     async def make(self, step: MakeDir) -> bool:
         """Makes the step's directory where it is missing; whether it was. Raises `Conflict`."""
@@ -282,6 +292,13 @@ class StageContainer:
         conflict = self._landed.conflict(position, wanted)
         if conflict is not None and not step.legacy:
             raise Conflict(conflict)
+        for later, path in self._landed.later_clashes(position, wanted):
+            other = self._copies()[later]
+            # What it holds may be about to change just like that.
+            if other.origin is None and not step.legacy:
+                now = self._wanted(later, files.tree)
+                if path in set(clashes(wanted, now)):
+                    raise Conflict(path)
         doubtful = doubts.doubtful(wanted, takes)
         wanted = await anyio.to_thread.run_sync(
             doubts.with_digests, wanted, landed, doubtful, files
@@ -308,7 +325,7 @@ class StageContainer:
     async def _clear(self, position: int, clearing: Clearing) -> str:
         """Carries a clearing out, and says why not all of it can be had."""
         trees, directories, refusal = clearing.trees, clearing.directories, ""
-        self._touched.update(trees, directories)
+        self._note([*trees, *directories])
         self._users_known = self._users_known and not (trees or directories)
         if trees or directories:
             self._standing.forget()  # before it: a cancelled deletion is carried out all the same
@@ -334,7 +351,7 @@ class StageContainer:
         items = {**parents, **written}
         if not items:
             return {}
-        self._touched.update(items)
+        self._note(items)
         if any(posixpath.basename(path) in ("passwd", "group") for path in items):
             self._users_known = False
         sent: dict[str, Item] = {}
@@ -344,6 +361,10 @@ class StageContainer:
 
         await self._engine.put(self.id, pack(items.items(), files, note, attributes=True))
         return {path: item for path, item in sent.items() if path in written}
+
+    def _note(self, paths: Collection[str]) -> None:
+        self._touched.update(paths)
+        self._journal.add(paths)
 
     def _account(self, position: int, clearing: Clearing, sent: Mapping[str, Item]) -> None:
         done = Landing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from livepush.archive import Files, NoFiles, pack
 from livepush.dockerfile import parse
@@ -88,7 +88,7 @@ class StageBuilder:
     engine: Engine
     text: str
     dockerfile: str
-    build_args: Mapping[str, str]
+    build_args: Mapping[str, str] = field(repr=False)
     labels: Callable[[Stage], Mapping[str, str]]
     legacy: bool
 

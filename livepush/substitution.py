@@ -214,7 +214,10 @@ def _substituted(variable: Variable, operand: str, env: Mapping[str, str]) -> st
             return "" if missing else operand
         case "?":
             if missing:
-                why = operand or ("is unset" if held is None else "is empty")
+                why = "is unset" if held is None else "is empty"
+                # What stands for a variable is not told: it may be a secret.
+                if operand and operand in variable.raw:
+                    why = operand
                 raise InvalidArgumentError(f"{cite(variable.raw)} fails: {variable.name}: {why}")
             return content
         case "#" | "%":

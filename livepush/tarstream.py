@@ -34,6 +34,7 @@ class TarStream:
         self._extension: bytes | None = None  # type of the header whose content is coming
         self._content = bytearray()
         self._said: dict[str, str] = {}  # of the next member, by the headers before its own
+        self._ended = False
 
     def feed(self, piece: bytes) -> Iterator[tarfile.TarInfo | bytes]:
         """Takes what came; gives each member, and behind it the pieces of its content.
@@ -61,10 +62,16 @@ class TarStream:
             if not self._left and self._extension is not None:
                 self._extend()
 
+    def end(self) -> None:
+        """Once nothing more comes. Raises `tarfile.TarError` where it was cut short."""
+        if not self._ended:
+            raise tarfile.ReadError("it ends too early")
+
     def _begun(self) -> Iterator[tarfile.TarInfo]:
         block = bytes(self._header)
         self._header.clear()
         if block == _END:
+            self._ended = True
             return
         member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         if member.type in (*_LONG, _EXTENDED, _GLOBAL):

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from livepush import manifest
-from livepush.additions import as_theirs, without_dockers_line
+from livepush.additions import as_theirs, corrected, without_dockers_line
 from livepush.archive import fetch, pack
 from livepush.context import Context
 from livepush.difference import compare
 from livepush.snapshot import Snapshot
 from livepush.stage_image import DOCKERFILE, BuildContext, build_context
+from livepush.testing import FakeEngine
 from livepush.tree import Tree
 from tests.archives import Item, stream
+
+from .conftest import BUSYBOX
 
 LIVE = "FROM a\nCOPY . /app\n"
 IGNORE = b"node_modules\n"
@@ -70,6 +73,25 @@ async def test_links_come_back_as_links(tmp_path: Path) -> None:
     entry = built.get("app/.dockerignore")
     assert entry is not None
     assert (entry.kind, entry.target) == ("link", "rules")
+
+
+async def test_a_container_s_files_are_theirs_again_wherever_commands_took_them(
+    tmp_path: Path, fake_engine: FakeEngine
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM a\n#dev-copy=. /app\n")
+    sent = build_context(LIVE, context(tmp_path), "Dockerfile", legacy=False)
+    stage = fake_engine.add_container(BUSYBOX)
+    files = fake_engine.files(stage)
+    files.write("/taken/Dockerfile", LIVE.encode())
+    files.write("/own/Dockerfile", b"FROM own\n")
+    await corrected(fake_engine, stage, sent)
+    assert files.read("/taken/Dockerfile") == b"FROM a\n#dev-copy=. /app\n"
+    assert files.read("/own/Dockerfile") == b"FROM own\n"
+    (tmp_path / "Dockerfile").unlink()
+    beside = build_context(LIVE, context(tmp_path), "Dockerfile", legacy=False)
+    files.write(f"/taken/{DOCKERFILE}", LIVE.encode())
+    await corrected(fake_engine, stage, beside)
+    assert files.read(f"/taken/{DOCKERFILE}") is None
 
 
 @pytest.mark.parametrize(

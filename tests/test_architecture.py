@@ -27,9 +27,10 @@ FLOORS = tuple(
         "errors model events engine citation legible owner shield folders lines lull burst",
         # One idea each.
         """tree pattern substitution bus droppings endpoint replies shell trace leftovers cause
-        registration tarstream mounts realpath""",
-        """words ignore builders execution watch saved mounted replacement testing.files""",
-        "selection heredoc",
+        registration tarstream mounts realpath vigil hindrance""",
+        "journal",
+        """calls words ignore builders watch saved mounted replacement testing.files""",
+        "selection heredoc execution",
         "sources",
         "manifest",
         """difference flags plan archive landed scan engineapi building testing.commands
@@ -37,6 +38,7 @@ FLOORS = tuple(
         """lexer grammar leads ledger narration rescan archived origin image_files layers doubts
         docker renewal testing.engine""",
         "dockerfile render context beneath testing",
+        "freshness",
         # Text to directives, instructions to stages: a file each.
         """directives.directive stages.path stages.proxy stages.reference snapshot clearing standing
         stage_image destinations""",
@@ -54,6 +56,7 @@ FLOORS = tuple(
         # A session, from what a Dockerfile means to following a context.
         "live executor unsettled rearguing authorship",
         "push opening testing.builder",
+        "recovery",
         "follow",
         "session verification",
         "livepush",
@@ -101,6 +104,7 @@ THINKING = frozenset(
         "landed",
         "lull",
         "lines",
+        "hindrance",
     }
     | {"narration", "lexer", "grammar", "dockerfile", "live"}
     | {module for module in FLOOR if module.split(".")[0] in ("directives", "stages", "repetition")}

@@ -307,6 +307,14 @@ async def test_an_archive_of_nothing_has_no_first_entry() -> None:
         await first_entry(stream())
 
 
+async def test_what_is_no_archive_has_no_first_entry() -> None:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield b"nonsense" * 100
+
+    with pytest.raises(EngineError, match="broken"):
+        await first_entry(stream())
+
+
 @pytest.mark.parametrize("fault", [FileNotFoundError("v"), NotADirectoryError("v")])
 async def test_a_file_that_vanished_is_left_out(fault: OSError) -> None:
     items = [("/v", file("v")), ("/f", file("f"))]

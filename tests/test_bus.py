@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -164,6 +164,34 @@ async def test_a_listener_that_never_returns_is_given_up_in_the_end() -> None:
     ended.append("free")
     left.cancel()
     await asyncio.wait({left})
+
+
+async def test_what_a_plain_listener_returns_is_awaited_before_it_is_called_again() -> None:
+    bus, watcher, called = Bus(), Watcher(), list[Event]()
+
+    def listener(event: Event) -> Awaitable[None]:
+        called.append(event)
+        return watcher(event)
+
+    bus.on("commandReturn", listener)
+    for number in range(3):
+        bus.emit(CommandReturn(stage_idx=number, command="", return_code=0))
+    assert len(called) == 1, "a thousand events must not make a thousand tasks"
+    watcher.gate.set()
+    await bus.aclose()
+    assert watcher.seen == [0, 1, 2]
+
+
+async def test_what_a_plain_listener_returns_may_fail_or_never_end() -> None:
+    bus = Bus(patience=0.01)
+    bus.on("cancel", lambda event: failing_later(event))
+    bus.on("cancel", lambda _: asyncio.get_running_loop().create_future())
+    stream = bus.stream()
+    bus.emit(Cancel())
+    bus.emit(Cancel())
+    assert sorted([(await anext(stream)).name for _ in range(4)]) == ["cancel"] * 2 + ["error"] * 2
+    await bus.aclose()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def test_a_failing_error_listener_is_not_told_of_itself() -> None:

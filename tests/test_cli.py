@@ -19,7 +19,8 @@ from livepush.commands.listing import spread
 from livepush.commands.opened import Options
 from livepush.engine import LABEL
 from livepush.errors import EngineError, EngineUnreachableError
-from livepush.leftovers import labels
+from livepush.leftovers import CONTAINER, labels
+from livepush.opening import GRACE
 from livepush.testing import FakeEngine
 from tests.conftest import BUSYBOX
 
@@ -124,9 +125,7 @@ def test_build_args_without_a_value_have_the_environment_s() -> None:
 def test_a_build_argument_without_a_name_is_refused(run: Run, app: Path, argument: str) -> None:
     result = run("plan", "--build-arg", argument, "--changed", "src/a.js")
     assert result.exit_code == 2
-    assert result.stderr == (
-        f"livepush: the build argument {argument!r} has no name\n  Write it as K=V or K.\n"
-    )
+    assert result.stderr == ("livepush: a build argument has no name\n  Write it as K=V or K.\n")
 
 
 def test_plan_prints_what_changes_lead_to(run: Run, app: Path) -> None:
@@ -279,14 +278,17 @@ def test_the_target_is_the_stage_that_is_followed(run: Run, app: Path, web: Fake
 def test_watch_is_told_how_to_follow(run: Run, app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def watch(_: Inputs, options: Options, *, trigger: str, debounce: float) -> int:
-        asked.append((options.container, trigger, debounce))
+    def watch(_: Inputs, options: Options, **how: object) -> int:
+        asked.append((options.container, options.grace, how))
         return 0
 
     monkeypatch.setattr("livepush.commands.watch.watch", watch)
     run("watch", "--container", "web", "--trigger", "polling", "--debounce", "250")
-    run("watch", "--container", "web")
-    assert asked == [("web", "polling", 0.25), ("web", "notify", 0.0)]
+    run("watch", "--container", "web", "--no-initial-sync", "--grace", "0.5")
+    assert asked == [
+        ("web", GRACE, {"trigger": "polling", "debounce": 0.25, "initial_sync": True}),
+        ("web", 0.5, {"trigger": "notify", "debounce": 0.0, "initial_sync": False}),
+    ]
 
 
 def test_a_dry_run_asks_no_engine(run: Run, app: Path, web: FakeEngine) -> None:
@@ -326,7 +328,7 @@ def test_stage_images_are_counted(run: Run, app: Path, web: FakeEngine) -> None:
 
 
 def test_clean_removes_what_is_labelled_and_prints_it(run: Run, app: Path, web: FakeEngine) -> None:
-    labels = {f"{LABEL}.session": "s", f"{LABEL}.stage": "0", f"{LABEL}.container": "web"}
+    labels = {f"{LABEL}.session": "s", f"{LABEL}.stage": "0", CONTAINER: "web"}
     identity = asyncio.run(web.create(BUSYBOX, labels=labels, start=False))
     line = f"container {identity[:12]} (stage 0 of web)\n"
     assert run("clean", "--dry-run").stdout == f"would remove {line}"

@@ -176,10 +176,10 @@ def test_an_unreadable_directory_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     real_open = os.open
 
     # The superuser may read everything.
-    def deny(path: str, *args: int) -> int:
-        if path == str(tmp_path / "a/b"):
+    def deny(path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if path == "b":
             raise PermissionError(13, "Permission denied", path)
-        return real_open(path, *args)
+        return real_open(path, flags, dir_fd=dir_fd)
 
     context = Context.open(tmp_path)
     monkeypatch.setattr(os, "open", deny)
@@ -198,17 +198,45 @@ def test_what_vanishes_during_a_scan_is_absent(
     write(tmp_path, "a/x", "b/x", "c")
     real_open = os.open
 
-    def swap(path: str, *args: int) -> int:
-        if path == str(tmp_path / "a"):
-            os.rename(path, tmp_path / "b/moved")
-        if path == str(tmp_path / "b"):
-            os.rename(path, tmp_path.with_name("elsewhere"))
-            os.symlink("/", path)
-        return real_open(path, *args)
+    def swap(path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if path == "a":
+            os.rename(tmp_path / path, tmp_path / "b/moved")
+        if path == "b":
+            os.rename(tmp_path / path, tmp_path.with_name("elsewhere"))
+            os.symlink("/", tmp_path / path)
+        return real_open(path, flags, dir_fd=dir_fd)
 
     context = Context.open(tmp_path)
     monkeypatch.setattr(os, "open", swap)
     assert paths(context.scan()) == ["c"]
+
+
+@pytest.mark.parametrize("after", range(7))
+def test_a_directory_that_is_swapped_for_a_link_shows_nothing_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Whenever it is: after so many openings of directories and files."""
+    write(tmp_path, "outside/deep/below/secret", "outside/deep/secret", "root/a/deep/below/x")
+    context = Context.open(tmp_path / "root")
+    tree = context.scan()
+    real_open, times = os.open, 0
+
+    def swap(path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        nonlocal times
+        if times == after:
+            os.rename(tmp_path / "root/a", tmp_path / "away")
+            os.symlink(tmp_path / "outside", tmp_path / "root/a")
+        times += 1
+        return real_open(path, flags, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", swap)
+        found = context.rescan(tree, {"a/deep/below", "a/deep"})[0] if after % 2 else context.scan()
+        for path in ("a/deep/secret", "a/deep/below/secret"):
+            with pytest.raises(FileNotFoundError):
+                context.open_file(path)
+    assert times > after
+    assert [path for path in paths(found) if "secret" in path] == []
 
 
 def test_a_root_that_is_gone_is_no_empty_context(tmp_path: Path) -> None:

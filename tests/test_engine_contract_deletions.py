@@ -12,7 +12,7 @@ from aiodocker.types import JSONValue
 
 from livepush.docker import DockerEngine
 from livepush.engine import Command, Engine
-from livepush.errors import ContainerNotRunningError, EngineError, NoShellError
+from livepush.errors import EngineError, NoShellError
 from tests.archives import Item, items, stream
 from tests.commands import Sink
 from tests.conftest import BUSYBOX, Start
@@ -101,10 +101,14 @@ async def test_what_the_engine_mounts_stays(engine: Engine, bare: str) -> None:
     assert await engine.stat(bare, "/etc/app/conf") is None
 
 
-async def test_a_container_with_a_shell_has_to_run(engine: Engine, stopped: str) -> None:
+async def test_a_container_with_a_shell_need_not_run(engine: Engine, stopped: str) -> None:
     await engine.put(stopped, stream(*TREE))
-    with pytest.raises(ContainerNotRunningError, match="not running"):
-        await engine.delete(stopped, ["/app/gone"])
+    before = await below(engine, stopped, "/app")
+    await engine.delete(stopped, ["/app/gone", "/app/sub"])
+    after = await below(engine, stopped, "/app")
+    assert before.items() - after.items() == {
+        (name, before[name]) for name in ("app/gone", "app/sub", "app/sub/file")
+    }
 
 
 # save

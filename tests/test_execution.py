@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import time
+from urllib.parse import urlencode
 
 import aiodocker
 import pytest
@@ -123,6 +126,11 @@ async def test_a_paused_container_is_not_running(
         "(sleep 1234; true) & (sleep 1234; true) & echo go; wait",
         "setsid sh -c 'sleep 1234; true' & sleep 1234 & echo go; wait",
         "sh -c 'sh -c \"echo go; sleep 1234; true\"; true'; true",
+        # Daemons, which have left their session and their parent before anybody could look.
+        "setsid sh -c 'sleep 1234 & true'; setsid sh -c 'setsid sleep 1234 & true'; "
+        "echo go; sleep 1234",
+        # What is stopped cannot take a signal before it goes on.
+        "sh -c 'kill -STOP $$; sleep 1234' & sleep 1234 & echo go; kill -STOP $$",
     ],
 )
 async def test_a_cancelled_command_and_its_descendants_are_gone(
@@ -146,6 +154,60 @@ async def test_what_ignores_term_is_killed_after_the_grace(
     text = "trap '' TERM; sleep 1234 & echo go; while :; do sleep 0.05; done"
     await cancelled_at_output(docker_engine, real_container, shell(text), grace=0.2)
     assert await sleepers(docker_engine, real_container) == 0
+
+
+async def test_a_daemon_that_ignores_term_is_killed_after_the_grace(
+    docker_engine: DockerEngine, real_container: str
+) -> None:
+    text = "trap '' TERM; setsid sh -c 'sleep 1234 & true'; echo go; sleep 1234"
+    await cancelled_at_output(docker_engine, real_container, shell(text), grace=0.2)
+    assert await sleepers(docker_engine, real_container) == 0
+
+
+async def test_neither_kill_nor_sleep_need_be_there(
+    docker_engine: DockerEngine, real_container: str
+) -> None:
+    """A sleep that has begun goes on without its program, which busybox shares with its shell."""
+    spare = "for p in kill pkill ps sleep usleep; do rm -f /bin/$p /usr/bin/$p; done"
+    text = f"sleep 1234 & {spare}; echo go; while :; do :; done"
+    await cancelled_at_output(docker_engine, real_container, shell(text))
+    assert await sleepers(docker_engine, real_container) == 0
+
+
+async def test_a_daemon_ends_with_the_command_that_started_it(
+    docker_engine: DockerEngine, real_container: str
+) -> None:
+    """As it would in a build, whose container goes with the command."""
+    command = shell("setsid sh -c 'sleep 1234 >/dev/null 2>&1 & true'", user="1001")
+    assert (await run(docker_engine, real_container, command))[0] == 0
+    assert await sleepers(docker_engine, real_container) == 0
+
+
+async def test_where_no_mark_can_be_had_sessions_and_parents_tell(
+    docker_engine: DockerEngine, start: Start
+) -> None:
+    container = await start("sleep", "5678", HostConfig={"OomScoreAdj": 1000})
+    text = "setsid sh -c 'sleep 1234; true' & sleep 1234 & echo go; wait"
+    await cancelled_at_output(docker_engine, container, shell(text))
+    assert await sleepers(docker_engine, container) == 0
+
+
+async def test_the_environment_is_no_argument_and_in_no_event_of_the_engine(
+    docker_engine: DockerEngine, real_container: str
+) -> None:
+    began, secret, sink = time.time(), "s3cret", Sink()
+    text = "echo go; until [ -e /tmp/stop ]; do sleep 0.05; done; echo $TOKEN"
+    command = shell(text, f"TOKEN={secret}", user="1001")
+    running = asyncio.ensure_future(docker_engine.run(real_container, command, sink, grace=5))
+    await sink.came.wait()
+    assert secret.encode() not in await output(docker_engine, real_container, PROCESSES)
+    assert await output(docker_engine, real_container, "echo > /tmp/stop") == b""
+    assert (await running, sink.out) == (0, b"go\ns3cret\n")
+    filters = json.dumps({"container": [real_container]})
+    query = urlencode({"since": int(began), "until": f"{time.time():.9f}", "filters": filters})
+    _, told = await docker_engine._connection.answer("GET", f"events?{query}", "tell its events")
+    assert b"exec_create: /bin/sh" in told
+    assert secret.encode() not in told
 
 
 async def test_a_cancel_harms_nobody_else(docker_engine: DockerEngine, start: Start) -> None:
@@ -223,6 +285,35 @@ async def test_without_a_shell_a_cancelled_command_is_waited_for(
     command = Command(("/busybox", "sh", "-c", text), ("PATH=/",))
     await cancelled_at_output(docker_engine, shellless, command)
     assert await docker_engine.stat(shellless, "/tmp/f") is not None
+
+
+async def test_without_a_shell_a_restart_ends_a_command(
+    docker_engine: DockerEngine, shellless: str
+) -> None:
+    text = "trap '' TERM; echo go; while :; do :; done"
+    command = Command(("/busybox", "sh", "-c", text), ("PATH=/",))
+    sink = Sink()
+    running = docker_engine.run(shellless, command, sink, grace=0, restarts=True)
+    await cancelled(running, sink.came)
+    listed = await docker_engine._connection.json("GET", f"containers/{shellless}/top", "list")
+    assert [row[-1] for row in listed["Processes"]] == ["/busybox sleep 5678"]
+
+
+@pytest.mark.parametrize("steps", [1, 5, 20, 40, 80])
+async def test_without_a_shell_a_command_that_is_cancelled_early_does_not_run_on(
+    docker_engine: DockerEngine, shellless: str, steps: int
+) -> None:
+    command = Command(("/busybox", "sleep", "1234"))
+    running = asyncio.ensure_future(
+        docker_engine.run(shellless, command, lambda *_: None, grace=0, restarts=True)
+    )
+    for _ in range(steps):
+        await asyncio.sleep(0.001)  # whenever that is: between two requests, or within one
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    listed = await docker_engine._connection.json("GET", f"containers/{shellless}/top", "list")
+    assert [row[-1] for row in listed["Processes"]] == ["/busybox sleep 5678"]
 
 
 async def test_without_a_shell_nothing_can_be_deleted(

@@ -488,3 +488,13 @@ def overflow(directory: Path) -> None:
     while changes <= queue or time.monotonic() < began + 1.2:
         (directory / f"old/{changes % 2}").touch()
         changes += 1
+
+
+async def test_a_dockerfile_that_becomes_a_pipe_holds_nothing_up(world: Open) -> None:
+    web = await world()
+    async with ready(web):
+        (web.root / "Dockerfile").unlink()
+        os.mkfifo(web.root / "Dockerfile")
+        await web.until(lambda: any("it is a pipe" in each for each in web.errors()))
+        web.write("src/main", "two")
+        await web.lands("/app/main", "two")

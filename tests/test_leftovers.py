@@ -14,11 +14,12 @@ from livepush.commands.clean import clean
 from livepush.commands.connection import Connection
 from livepush.engine import LABEL, Owned
 from livepush.errors import EngineError, EngineUnreachableError
+from livepush.leftovers import CONTAINER
 from livepush.testing import FakeEngine
 
 from .conftest import BUSYBOX
 
-PROCESS = f"{LABEL}.process"
+PROCESS = f"{LABEL}.session.process"
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def mine() -> str:
 
 def test_all_is_labelled_with_its_session_container_and_process() -> None:
     labels = leftovers.labels("s", "web")
-    assert (labels[f"{LABEL}.session"], labels[f"{LABEL}.container"]) == ("s", "web")
+    assert (labels[f"{LABEL}.session"], labels[CONTAINER]) == ("s", "web")
     assert leftovers.fate(owned(labels[PROCESS])) == "running"
 
 

@@ -7,12 +7,13 @@ import errno
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from livepush.context import Context
 from livepush.events import Event
+from livepush.opening import GRACE
 from livepush.push import _PATIENCE
 from livepush.session import Livepush
 from livepush.testing import FakeEngine
@@ -126,6 +127,62 @@ async def test_a_file_that_cannot_be_read_fails_the_push_and_stays_owed(
     monkeypatch.setattr(Context, "open_file", real)
     assert (await web.session.perform_livepush([])).status == "succeeded"
     assert web.holds("/out") == "two"
+
+
+async def test_fifty_saves_behind_a_command_leave_it_alone_and_the_last_lands(web: World) -> None:
+    pushes = [web.begin("deps", "two")]
+    await web.until(lambda: "commandExecute" in web.names())
+    for serial in range(50):
+        pushes.append(web.begin("src", str(serial)))
+        await web.until(lambda: web.session.pushes.owes)
+    web.gate.set()
+    assert "cancelled" not in await asyncio.gather(*pushes)
+    assert (web.names().count("commandExecute"), "cancel" in web.names()) == (1, False)
+    assert (web.holds("/out"), web.holds("/src")) == ("two", "49")
+
+
+@pytest.mark.parametrize("spacing", [0, 3, 40])
+async def test_fifty_saves_around_a_command_end_in_one_correct_state(
+    web: World, spacing: int
+) -> None:
+    """`spacing` is how far the session gets between two of them."""
+    pushes = []
+    for serial in range(50):
+        pushes.append(web.begin("src" if serial % 3 else "deps", str(serial)))
+        for _ in range(spacing):
+            await asyncio.sleep(0)
+    web.gate.set()
+    await asyncio.gather(*pushes)
+    assert (web.holds("/out"), web.holds("/src")) == ("48", "49")
+    assert (await web.session.perform_livepush([])).owed == ()
+    assert web.names()[-2:] == ["livepushStart", "livepushEnd"], "nothing was left to be done"
+
+
+async def test_what_is_overtaken_has_the_grace_that_was_asked_for(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, graces = fake_engine.run, []
+
+    async def run(*given: object, **options: object) -> int:
+        graces.append((options["grace"], options["restarts"]))
+        return await real(*given, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fake_engine, "run", run)
+    (tmp_path / "deps").write_text("one")
+    fake_engine.add_container(BUSYBOX, name="web")
+    text = f"FROM {BUSYBOX}\nCOPY deps /deps\nRUN true\n"
+    ways: list[dict[str, Any]] = [{}, {"grace": 0.25, "skip_container_restart": True}]
+    for options in ways:
+        async with await Livepush.init(
+            context=tmp_path,
+            container_id="web",
+            dockerfile_content=text,
+            engine=fake_engine,
+            **options,
+        ) as session:
+            await session.perform_livepush(["deps"])
+    # A container without a shell may be restarted to end a command only where it is anyway.
+    assert graces == [(GRACE, True), (0.25, False)]
 
 
 async def test_what_is_saved_all_the_time_does_not_keep_a_command_from_its_end(

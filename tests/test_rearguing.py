@@ -35,7 +35,7 @@ def test_commands_get_the_other_arguments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "line"), [("DIR", "line 5: WORKDIR"), ("BASE", "line 2: FROM two")]
+    ("name", "line"), [("DIR", "line 5: WORKDIR"), ("BASE", "line 2: what FROM names")]
 )
 def test_what_another_image_would_be_like_is_refused_with_its_line(name: str, line: str) -> None:
     with pytest.raises(InvalidArgumentError, match=line) as refused:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from livepush.errors import EngineError
+from livepush.journal import Touched
 from livepush.manifest import Delta
 from livepush.model import Entry
-from livepush.renewal import Touched, carried
+from livepush.renewal import Renewal, carried
+from livepush.testing import FakeEngine
 from livepush.tree import Tree
+
+from .conftest import BUSYBOX
 
 
 def file(content: str, mode: int = 0o644) -> Entry:
@@ -72,3 +77,14 @@ def test_behind_commands_all_that_differs_comes() -> None:
     delta = carried(OLDER, OLDER, here, Touched(frozenset(), commands=True))
     assert sorted(delta.written) == ["/a", "/d/y"]
     assert delta.deleted == ()
+
+
+async def test_a_container_that_cannot_be_removed_holds_nothing_up(fake_engine: FakeEngine) -> None:
+    web = fake_engine.add_container(BUSYBOX)
+    renewal = Renewal(fake_engine, web, BUSYBOX, mounts=(), labels={})
+    for after in range(2):
+        fake_engine.fail_next("remove", EngineError("a hiccup"), after=after)
+    delta, files = await renewal.changes(BUSYBOX, Touched(), lambda tree: tree)
+    files.close()
+    assert not delta
+    assert [call.verb for call in fake_engine.calls].count("remove") == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -214,3 +214,19 @@ def test_what_cannot_be_replaced(directory: str, restarts: bool, reason: str) ->
 
 def test_a_directory_in_which_nothing_runs_can_be_replaced() -> None:
     assert refusal("/app", replace(INFO, running=False), restarts=False) == ""
+
+
+@pytest.mark.parametrize("left", [0, 8, 600, 1024])
+async def test_a_look_that_is_cut_short_deletes_nothing(
+    fake_engine: FakeEngine, bare: ContainerInfo, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    real, before = fake_engine.get, tree(fake_engine.files(bare.id))
+
+    async def get(container: str, path: str) -> AsyncGenerator[bytes, None]:
+        async for piece in real(container, path):
+            yield piece[:left]
+
+    monkeypatch.setattr(fake_engine, "get", get)
+    with pytest.raises(EngineError, match="broken archive of /app"):
+        await delete(fake_engine, bare, ["/app/x"], [], restarts=True)
+    assert tree(fake_engine.files(bare.id)) == before

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 
 import pytest
 
 from livepush.engine import ContainerInfo, ImageConfig, PathStat
-from livepush.replies import Frames, container_info, image_config, path_stat
+from livepush.errors import EngineError
+from livepush.replies import (
+    Frames,
+    Json,
+    container_info,
+    image_config,
+    name,
+    owned,
+    path_stat,
+    removable,
+    understood,
+)
 
 
 def frame(stream: int, payload: bytes) -> bytes:
@@ -76,3 +88,23 @@ def test_mounts_are_told_once() -> None:
     info = container_info(reply)
     assert (info.mounts, info.stop_timeout) == (("/v", "/both", "/t"), 3)
     assert (info.env, info.workdir) == (("A=1",), "/w")
+
+
+NONSENSE: list[Json] = [None, 7, "text", [], [7], {}, {"mode": "x"}, {"State": []}]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=repr)
+def test_nonsense_is_told_as_the_engine_s_fault(nonsense: Json) -> None:
+    encoded = base64.b64encode(json.dumps(nonsense).encode()).decode()
+    reads: list[Callable[[], object]] = [
+        lambda: container_info(nonsense),
+        lambda: image_config(nonsense, "1.41"),
+        lambda: path_stat(encoded),
+        lambda: name(nonsense, "1.41"),
+        lambda: removable(nonsense),
+        lambda: tuple(owned("image", nonsense["none"])),
+    ]
+    for read in reads:
+        with pytest.raises(EngineError, match="The engine was to look, and its answer"):  # noqa: SIM117
+            with understood("look"):
+                read()

@@ -87,13 +87,15 @@ async def world(tmp_path: Path, fake_engine: FakeEngine) -> AsyncIterator[Open]:
     engine = FakeEngine(builder=builder)
     engine.add_image(FakeImage(base, ImageConfig("")), tag=BUSYBOX)
 
-    async def make(dockerfile: str, **options: object) -> World:
+    async def make(dockerfile: str, created: float = 0.0, **options: object) -> World:
         (tmp_path / "src").write_text("1")
         (tmp_path / "late").write_text("1")
         context = io.BytesIO()
         with tarfile.open(fileobj=context, mode="w") as tar:
             tar.add(tmp_path, "")
-        image = engine.add_image(builder(context.getvalue(), "", "", lambda _: None))
+        built = builder(context.getvalue(), "", "", lambda _: None)
+        built.config = ImageConfig("", created=created)
+        image = engine.add_image(built)
         container = engine.add_container(image, name="web")
         session = await Livepush.init(
             context=tmp_path,
@@ -217,3 +219,92 @@ async def test_an_add_of_what_becomes_an_archive_is_built(world: Open) -> None:
     assert await web.save("src", "3") == "succeeded"
     assert "build" in web.verbs()
     assert web.holds("/log") == "3"
+
+
+# What changed while nobody watched
+
+
+async def test_a_container_like_its_context_is_left_alone(world: Open) -> None:
+    web = await world(COUNTING)
+    assert not await web.session.catch_up()
+    assert not {"put", "restart", "run"} & set(web.verbs())
+
+
+async def test_what_an_older_image_lacks_is_built_and_carried_over(world: Open) -> None:
+    web = await world(COUNTING, created=1.0)
+    (web.root / "src").write_text("2")
+    await web.session.reread({""})
+    assert await web.session.catch_up()
+    assert (await web.session.pushes.push()).status == "succeeded"
+    assert (web.holds("/log"), web.holds("/src")) == ("2", "2")
+    assert "restart" in web.verbs()
+
+
+async def test_what_an_earlier_session_wrote_goes_back(world: Open, tmp_path: Path) -> None:
+    journals = tmp_path.parent / f"{tmp_path.name}-journals"
+    web = await world(COUNTING, journals=journals)
+    assert await web.save("late", "2") == "succeeded"
+    await web.session.aclose()
+    (web.root / "late").write_text("1")
+    again = await Livepush.init(
+        context=web.root,
+        container_id="web",
+        dockerfile_content=COUNTING,
+        engine=web.engine,
+        journals=journals,
+    )
+    async with again:
+        assert await again.catch_up()
+        assert (await again.pushes.push()).status == "succeeded"
+        assert web.holds("/late") == "1"
+
+
+async def test_what_has_landed_needs_no_look_at_the_next_start(world: Open, tmp_path: Path) -> None:
+    journals = tmp_path.parent / f"{tmp_path.name}-journals"
+    web = await world(COUNTING, journals=journals)
+    assert not await web.session.catch_up()
+    assert await web.save("late", "2") == "succeeded"
+    await web.session.aclose()
+    web.verbs()
+    again = await Livepush.init(
+        context=web.root,
+        container_id="web",
+        dockerfile_content=COUNTING,
+        engine=web.engine,
+        journals=journals,
+    )
+    async with again:
+        assert not await again.catch_up()
+        assert web.verbs() == []
+
+
+async def test_an_image_that_cannot_be_built_here_holds_nothing_up(world: Open) -> None:
+    web = await world(COUNTING, created=1.0)
+    told: list[Event] = []
+    web.session.on("notice", told.append)
+    told.clear()
+    web.engine.fail_next("build", BuildFailedError("no such base image", step=f"FROM {BUSYBOX}"))
+    assert not await web.session.catch_up()
+    assert "no such base image" in getattr(told[-1], "message", "")
+    assert await web.save("late", "2") == "succeeded"
+
+
+async def test_a_build_that_fails_is_owed_until_it_is_mended(world: Open) -> None:
+    web = await world(COUNTING, created=1.0)
+    (web.root / "src").write_text("")
+    await web.session.reread({""})
+    assert await web.session.catch_up()
+    assert (await web.session.pushes.push()).owed == (".",)
+    assert await web.save("src", "3") == "succeeded"
+    assert web.holds("/log") == "3"
+
+
+async def test_a_step_that_nobody_can_build_is_named(world: Open) -> None:
+    secret = f"FROM {BUSYBOX}\nCOPY src /src\nRUN --mount=type=secret,id=s cat src > log\n"
+    web = await world(secret, created=1.0)
+    (web.root / "src").write_text("2")
+    await web.session.reread({""})
+    told: list[Event] = []
+    web.session.on("rebuildNeeded", told.append)
+    assert not await web.session.catch_up()
+    assert [getattr(event, "line", 0) for event in told] == [3]

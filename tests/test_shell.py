@@ -30,10 +30,11 @@ def test_bytes_that_are_not_text_are_spelled_out() -> None:
 
 
 def test_programs_are_small_enough_for_one_argument() -> None:
-    for argv in (supervised(Command(("true",))), ending(1, 0.0), *deletions(["/a"], [])):
+    first, _ = supervised(Command(("true",)), "name")
+    for argv in (first, ending("1", "-", 0.0), *deletions(["/a"], [])):
         assert all(len(string) < LARGEST_STRING for string in argv)
 
 
 def test_a_grace_is_rounded_up_to_hundredths() -> None:
-    assert ending(7, 0.001)[-2:] == ["7", "1"]
-    assert ending(7, 10)[-2:] == ["7", "1000"]
+    assert ending("7", "12", 0.001)[-3:] == ["7", "12", "1"]
+    assert ending("7", "-", 10)[-3:] == ["7", "-", "1000"]

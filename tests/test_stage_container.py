@@ -14,6 +14,7 @@ from livepush.engine import ImageConfig
 from livepush.errors import EngineError, UnsupportedError
 from livepush.image_files import ImageFiles
 from livepush.live import Dockerfile
+from livepush.manifest import Conflict
 from livepush.model import Copy, Entry, Run
 from livepush.stage_container import StageContainer
 from livepush.testing import FakeEngine, FakeImage, FakeLayer, Files, Node
@@ -485,3 +486,16 @@ async def test_other_files_on_a_mount_are_no_difference(world: World) -> None:
     await world.save("x", "changed")
     assert world.holds("/app/d/mine") == "the host's"
     assert world.holds("/app/x") == "changed"
+
+
+async def test_a_directory_where_a_later_copy_has_a_file_is_refused_as_a_build_does() -> None:
+    text = "FROM base\nCOPY . /o/\nCOPY s/ /o/\n"
+    world = World(text, {"a": "1", "s/a": "2"})
+    await world.open()
+    del world.context.files["a"]
+    world.context.files["a/b"] = "1"
+    with pytest.raises(Conflict, match="/o/a"):
+        await world.container.land(0, world.context, takes=frozenset({"a", "a/b"}), on_behalf_of=0)
+    del world.context.files["s/a"]
+    world.context.files["s/a/b"] = "2"  # the later copy changes in the same way
+    await world.container.land(0, world.context, takes=frozenset({"a", "a/b"}), on_behalf_of=0)

@@ -86,3 +86,14 @@ def test_what_is_no_tar_is_told() -> None:
     assert not is_tar(text)
     assert is_tar(bytes(1024))
     assert is_tar(written(tarfile.GNU_FORMAT))
+
+
+@pytest.mark.parametrize("kept", [0, 8, 512, 700])
+def test_what_ends_too_early_is_told(kept: int) -> None:
+    raw = written(tarfile.GNU_FORMAT)
+    whole, cut = TarStream(), TarStream()
+    list(whole.feed(raw))
+    whole.end()
+    list(cut.feed(raw[:kept]))
+    with pytest.raises(tarfile.TarError):
+        cut.end()

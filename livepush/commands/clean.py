@@ -58,6 +58,6 @@ def _report(found: Mapping[Owned, str], done: str, left: Iterable[Owned]) -> Non
 def _described(owned: Owned) -> str:
     labels = dict(owned.labels)
     identity = owned.id.removeprefix("sha256:")[:_SHORT]
-    stage, container = labels.get(f"{LABEL}.stage"), labels.get(f"{LABEL}.container")
+    stage, container = labels.get(f"{LABEL}.stage"), labels.get(leftovers.CONTAINER)
     role = f"stage {stage} of" if stage else "made for"
     return visible(f"{owned.kind} {identity}" + (f" ({role} {container})" if container else ""))

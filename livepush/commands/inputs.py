@@ -32,7 +32,7 @@ class Inputs:
     place: str
     context: Context
     dockerfile: Dockerfile
-    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict, repr=False)
     target: str = ""
     replay: Replay = "in-place"
 
@@ -48,9 +48,10 @@ class Inputs:
         Raises `InvalidArgumentError` for one outside of the context.
         """
         relative = {name: self._file(name) for name in files}
+        ignore_file = self.context.ignore_file or ""
         for name, path in relative.items():
             if self.context.skips(path):
-                tell(f"livepush: {visible(name)} is ignored by {self.context.ignore_file}")
+                tell(f"livepush: {visible(name)} is ignored by {visible(ignore_file)}")
         return tuple(path for path in relative.values() if not self.context.skips(path))
 
     def _file(self, name: str) -> str:
@@ -97,11 +98,9 @@ def given(build_args: Iterable[str], environ: Mapping[str, str]) -> dict[str, st
     split = [
         (name, equals, value) for name, equals, value in (a.partition("=") for a in build_args)
     ]
-    for name, equals, value in split:
-        if not name:
-            raise InvalidArgumentError(
-                f"the build argument {equals + value!r} has no name", hint="Write it as K=V or K."
-            )
+    if not all(name for name, _, _ in split):
+        # Which one is not told: its value may be a secret.
+        raise InvalidArgumentError("a build argument has no name", hint="Write it as K=V or K.")
     return {
         name: value if equals else environ[name]
         for name, equals, value in split

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from livepush.commands.connection import Connection, connect
 from livepush.commands.inputs import Inputs
 from livepush.commands.rehearsal import Rehearsal
 from livepush.commands.showing import closing, showing
+from livepush.journal import journals
 from livepush.narration import Line, Narrator, Subject
+from livepush.opening import GRACE
 from livepush.render import Display, Progress, display_for
 from livepush.session import Livepush
 
@@ -26,6 +29,7 @@ class Options:
     connection: Connection
     stage_images: tuple[str, ...] | None = None
     restarts: bool = True
+    grace: float = GRACE
     progress: Progress = "auto"
     verbose: bool = False
     dry_run: bool = False
@@ -85,6 +89,8 @@ async def opened(job: Job) -> AsyncIterator[Livepush]:
                 build_args=inputs.build_args,
                 target=inputs.target,
                 replay=inputs.replay,
+                journals=journals(os.environ),
+                grace=options.grace,
             )
             show.busy = ""
             job.narrator.graph = session.pushes.graph

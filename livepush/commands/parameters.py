@@ -10,6 +10,7 @@ from livepush.commands.inputs import Inputs, read_inputs
 from livepush.commands.opened import Options
 from livepush.follow import Trigger
 from livepush.model import Replay
+from livepush.opening import GRACE
 from livepush.render import Progress
 
 
@@ -46,6 +47,7 @@ class Session(Replayed, Engine):
     container: str
     stage_images: tuple[str, ...]
     no_restart: bool
+    grace: float | None  # s
     progress: Progress
     dry_run: bool
     verbose: bool
@@ -54,6 +56,7 @@ class Session(Replayed, Engine):
 class Watch(Session):
     debounce: int  # ms
     trigger: Trigger
+    no_initial_sync: bool
 
 
 class Push(Session, Files):
@@ -110,6 +113,7 @@ def options(given: Session) -> Options:
         connection=connection(given),
         stage_images=given["stage_images"] or None,
         restarts=not given["no_restart"],
+        grace=GRACE if given["grace"] is None else given["grace"],
         progress=given["progress"],
         verbose=given["verbose"],
         dry_run=given["dry_run"],

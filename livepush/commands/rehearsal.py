@@ -39,6 +39,20 @@ class Rehearsal:
         """No engine is asked: it is taken to run."""
         return True
 
+    async def look(self) -> ContainerInfo:
+        """No engine is asked: it is taken to run."""
+        return self.container
+
+    async def start(self) -> None:
+        """Nothing is carried out."""
+
+    async def reattach(self) -> None:
+        """Nothing is carried out."""
+
+    async def catch_up(self) -> bool:
+        """No engine is asked: the container is taken to hold what a build would."""
+        return False
+
     async def reread(self, hints: Collection[str]) -> Changes:
         """As `Livepush.reread`."""
         self._tree, changes = await anyio.to_thread.run_sync(self.context.rescan, self._tree, hints)

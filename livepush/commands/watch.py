@@ -18,10 +18,13 @@ from livepush.follow import Following, Trigger, follow
 _AT_ONCE = 4096  # bytes; lines that were typed ahead are one demand
 
 
-def watch(inputs: Inputs, options: Options, *, trigger: Trigger, debounce: float) -> int:
+def watch(
+    inputs: Inputs, options: Options, *, trigger: Trigger, debounce: float, initial_sync: bool
+) -> int:
     """Pushes every change until a signal, or with the trigger `manual` the end of the input.
 
-    `debounce` is in seconds. Returns 0. Raises `LivepushError` where no session can be opened.
+    `debounce` is in seconds, `initial_sync` as `Following` has it. Returns 0. Raises
+    `LivepushError` where no session can be opened.
     """
     if trigger == "manual" and inputs.place == STDIN:
         raise InvalidArgumentError(
@@ -39,7 +42,10 @@ def watch(inputs: Inputs, options: Options, *, trigger: Trigger, debounce: float
                     await anyio.sleep_forever()
 
             following = Following(
-                trigger=trigger, debounce=debounce, demand=demand if trigger == "manual" else None
+                trigger=trigger,
+                debounce=debounce,
+                demand=demand if trigger == "manual" else None,
+                initial_sync=initial_sync,
             )
             if options.dry_run:
                 async with rehearsed(job) as rehearsal:

@@ -19,7 +19,8 @@ from typing import Literal
 from livepush.dockerfile import parse_instruction
 from livepush.engine import ImageConfig
 from livepush.errors import DockerfileParseError, InvalidArgumentError
-from livepush.model import Arguments, Graph, Instruction, Scope, Stage, Step
+from livepush.model import Arguments, Copy, Fixed, Graph, Instruction, Scope, Stage, Step
+from livepush.pattern import has_wildcard, literal_part
 from livepush.stages import add, arg, copy, env, from_, onbuild, run, shell, user, workdir
 
 SCRATCH = "scratch"
@@ -68,7 +69,29 @@ def build_graph(
         fold.take(instruction)
         if index == live_point:
             fold.mark_live_point()
-    return Graph(_up_to(fold.stages, target))
+    graph = Graph(_up_to(fold.stages, target))
+    return graph if legacy else _with_neighbours(graph)
+
+
+def _with_neighbours(graph: Graph) -> Graph:
+    """Has copies know of each other whose wildcards stand below a name, which may be a file's."""
+    steps = [step for stage in graph.followed() for step in stage.steps]
+    sources = tuple(dict.fromkeys(source for step in steps for source in _of_context(step)))
+
+    def told(step: Step) -> Step:
+        mine = _of_context(step)
+        if not (isinstance(step, Copy) and any(has_wildcard(s) and literal_part(s) for s in mine)):
+            return step
+        return replace(step, beside=tuple(source for source in sources if source not in mine))
+
+    stages = (replace(stage, steps=tuple(map(told, stage.steps))) for stage in graph.stages)
+    return replace(graph, stages=tuple(stages))
+
+
+def _of_context(step: Step) -> tuple[str, ...]:
+    if isinstance(step, Fixed):
+        return step.sources
+    return step.sources if isinstance(step, Copy) and step.origin is None else ()
 
 
 def _age_of_buildkit(images: Mapping[str, ImageConfig]) -> Literal["", "old", "new"]:

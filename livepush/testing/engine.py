@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import math
 import posixpath
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -81,7 +83,9 @@ class FakeEngine(Engine):
     def add_image(self, image: FakeImage, *, tag: str = "") -> str:
         """Adds an image that is there from the start; returns its id."""
         identity = f"sha256:{next(self._serials):064x}"
-        image.config = replace(image.config, id=identity)
+        files = hashlib.sha256(image.files.archive("/")).hexdigest()
+        created = image.config.created or math.inf  # newer than any context, unless it says so
+        image.config = replace(image.config, id=identity, layers=(files,), created=created)
         self._images[identity] = image
         if tag:
             self._tags[tag] = identity
@@ -125,6 +129,11 @@ class FakeEngine(Engine):
         found.info = replace(found.info, running=False)
         for command in found.commands:
             command.cancel()
+
+    def pause(self, container: str, *, paused: bool = True) -> None:
+        """Somebody pauses the container, or lets it go on."""
+        found = self._existing(container)
+        found.info = replace(found.info, paused=paused)
 
     def fail_next(self, verb: str, error: LivepushError, *, after: int = 0) -> None:
         """Lets a call of `verb` raise `error`, once: the next, or the one after that many."""
@@ -226,9 +235,9 @@ class FakeEngine(Engine):
         self._called("delete", container, (tuple(paths), tuple(directories)))
         found = self._existing(container)
         files, stuck = found.files, list[str]()
-        has_shell = files.node(SHELL) is not None
-        if has_shell:
-            self._running(container)
+        if found.info.paused:
+            raise ContainerNotRunningError(f"The container {container} is paused.")
+        has_shell = files.node(SHELL) is not None and found.info.running
 
         def remove(path: str) -> None:
             parent = files.resolve(posixpath.dirname(path)) or path
@@ -247,7 +256,13 @@ class FakeEngine(Engine):
             raise NoShellError(f"{stuck[0]} cannot be deleted without {SHELL}.")
 
     async def run(
-        self, container: str, command: Command, output: OutputSink, *, grace: float
+        self,
+        container: str,
+        command: Command,
+        output: OutputSink,
+        *,
+        grace: float,
+        restarts: bool = False,
     ) -> int:
         self._called("run", container, command)
         found = self._running(container)
@@ -305,6 +320,8 @@ class FakeEngine(Engine):
 
     def _running(self, container: str) -> _Container:
         found = self._existing(container)
+        if found.info.paused:
+            raise ContainerNotRunningError(f"The container {container} is paused.")
         if not found.info.running:
             raise ContainerNotRunningError(f"The container {container} is not running.")
         return found

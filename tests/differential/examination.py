@@ -215,7 +215,10 @@ class _Rounds:
             return re.search(r"error from sender: lstat .*: not a directory", error) is not None
         missing = re.search(r'"/([^"]+)": not found', error)
         links = (path for path in self._root.glob("*/**/*") if path.is_symlink())
-        targets = {os.path.normpath(path.parent / path.readlink()) for path in links}
+        targets = {
+            os.path.normpath(f"{self._root}/{target}" if target.is_absolute() else parent / target)
+            for parent, target in ((path.parent, path.readlink()) for path in links)
+        }
         return missing is not None and str(self._root / missing[1]) in targets
 
 

@@ -27,8 +27,8 @@ from tests.differential.setting import Setting, settings
 from tests.e2e.docker_cli import Client
 
 CASES = int(os.environ.get("LIVEPUSH_DIFFERENTIAL", "0"))
-FEW = 3
-ROUNDS = 5 if CASES else 3
+FEW = 2
+ROUNDS = 5 if CASES else 2
 _SEED = random.getrandbits(30) if CASES else 1
 SEED = int(os.environ.get("LIVEPUSH_DIFFERENTIAL_SEED", _SEED))  # of the first case
 _SCORES = os.environ.get("LIVEPUSH_DIFFERENTIAL_SCORES")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from livepush.leftovers import CONTAINER
 from tests.e2e.trees import Tree, exported
 
 BUSYBOX = "livepush-base/busybox:12"
@@ -144,7 +145,7 @@ def started_at(container: str) -> str:
 
 def left_of(container: str, client: Client = DEFAULT) -> list[str]:
     """What livepush has on the engine for sessions with `container`."""
-    quiet = ("--all", "--quiet", "--filter", f"label=io.livepush.container={container}")
+    quiet = ("--all", "--quiet", "--filter", f"label={CONTAINER}={container}")
     containers = docker("ps", *quiet, client=client).split()
     return containers + docker("images", *quiet, client=client).split()
 

@@ -68,13 +68,6 @@ def test_a_container_that_is_not_there(context: Path, bench: Bench) -> None:
     assert f"no container '{bench.run}'" in said
 
 
-def test_a_container_that_does_not_run(context: Path, bench: Bench) -> None:
-    container = bench.start(bench.build(context, context / "Dockerfile"))
-    docker("stop", "--time=0", container)
-    said = refused(2, "watch", "--container", container, str(context))
-    assert f"the container '{container}' is not running" in said
-
-
 def test_a_wrong_number_of_stage_images(context: Path, bench: Bench) -> None:
     container = bench.start(bench.build(context, context / "Dockerfile"))
     said = refused(2, "watch", "--container", container, "--stage-image", BUSYBOX, str(context))

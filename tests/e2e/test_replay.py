@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.cases import save
 from tests.e2e.command_line import Watch, failed, landed, names, watching
-from tests.e2e.docker_cli import BUSYBOX, DEFAULT, Bench, Client, buildkit_client
+from tests.e2e.conftest import CLIENTS
+from tests.e2e.docker_cli import BUSYBOX, DEFAULT, Bench, Client
 from tests.e2e.trees import differences
 
 pytestmark = pytest.mark.e2e
 
-BUILDKIT = buildkit_client({})
-CLIENTS = {"legacy": DEFAULT, **({"buildkit": BUILDKIT} if BUILDKIT else {})}
 IDLE = 'STOPSIGNAL SIGKILL\nCMD ["sleep", "9999"]\n'
 UNSAFE = f"""\
 FROM {BUSYBOX} AS stage
@@ -31,14 +30,6 @@ COPY --from=stage /out /out
 RUN find /app /out | sort > /list
 COPY late /late
 {IDLE}"""
-
-
-@pytest.fixture(params=CLIENTS)
-def built(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """A bench for each builder that there is."""
-    bench = Bench(CLIENTS[request.param])
-    yield bench
-    bench.remove()
 
 
 async def pushed(bench: Bench, watch: Watch, context: Path, **files: str) -> Sequence[str]:

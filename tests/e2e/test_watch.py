@@ -125,6 +125,64 @@ async def test_a_save_that_concerns_later_steps_only_does_not_end_a_command(
         assert (app.holds("/runs"), app.holds("/late")) == ("run\nrun", "second")
 
 
+async def test_without_a_shell_a_newer_save_ends_a_command_too(
+    bench: Bench, tmp_path: Path
+) -> None:
+    slow = "if /busybox grep -q slow /a; then /busybox sleep 1000; fi; /busybox cp /a /b"
+    app = project(
+        bench,
+        tmp_path,
+        f"FROM {BUSYBOX} AS busybox\n"
+        "FROM scratch\n"
+        "COPY --from=busybox /bin/busybox /busybox\n"
+        "COPY a /a\n"
+        f'RUN ["/busybox", "sh", "-c", "{slow}"]\n'
+        'CMD ["/busybox", "sleep", "5678"]\n',
+        a="first",
+    )
+    async with app.watched("--grace", "0") as watch:
+        seen = len(watch.events)
+        app.save("a", "slow")
+        await watch.until_event("commandExecute", seen)
+        await until(lambda: "sleep 1000" in docker("top", app.container))
+        seen = len(watch.events)
+        app.save("a", "second")
+        await watch.until_event("cancel", seen)
+        assert "sleep 1000" not in docker("top", app.container)
+        await watch.until(landed({"a"}), seen)
+        assert docker("exec", app.container, "/busybox", "cat", "/b") == "second"
+
+
+async def test_fifty_saves_during_an_install_end_in_one_correct_state(
+    bench: Bench, tmp_path: Path
+) -> None:
+    app = project(
+        bench,
+        tmp_path,
+        f"FROM {BUSYBOX}\n"
+        "COPY deps /deps\n"
+        'RUN until test -e "$(head -n 1 /deps)"; do sleep 0.05; done; cp /deps /installed\n'
+        "COPY src /src\n" + IDLE,
+        deps="/bin/sh",
+        src="first",
+    )
+    async with app.watched() as watch:
+        overtaking = range(0, 50, 10)
+        for serial in range(50):
+            seen = len(watch.events)
+            if serial in overtaking:
+                app.save("deps", f"/tmp/open\n{serial}")
+                await watch.until_event("commandExecute", seen)
+            else:
+                app.save("src", str(serial))
+        docker("exec", app.container, "touch", "/tmp/open")
+        await watch.until(landed({"deps", "src"}))
+        await until(lambda: (app.holds("/installed"), app.holds("/src")) == ("/tmp/open\n40", "49"))
+        told = names(watch.events)
+        assert told.count("commandExecute") == len(overtaking)
+        assert told.count("cancel") == len(overtaking) - 1
+
+
 async def test_another_dockerfile_asks_for_a_rebuild_and_the_session_goes_on(
     bench: Bench, tmp_path: Path
 ) -> None:

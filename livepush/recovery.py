@@ -1,0 +1,116 @@
+"""Pushes again, by itself, what an engine that failed has kept from landing.
+
+A step that fails is the user's to mend, and is never tried again here. An engine that does not
+answer is waited for, as long as it takes; one that answers and fails again and again is given up
+until the next change. A container that has stopped meanwhile, as it does when its engine ends, is
+left to whoever runs it, unless it was this push that stopped it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import anyio
+
+from livepush.engine import ContainerInfo
+from livepush.errors import (
+    ContainerNotRunningError,
+    EngineError,
+    EngineUnreachableError,
+    LivepushError,
+    NoShellError,
+)
+from livepush.push import Pushes, Tell
+
+_TRIES = 6  # pushes in a row that the engine may break off
+_FIRST, _LONGEST = 0.25, 2.0  # seconds between two tries, twice as long each time
+_IN_VAIN = frozenset(range(400, 500)) - {404, 408, 409, 429}  # it would refuse it again
+_AGAIN = "It is tried again by itself."
+_LATER = "It is given up for now: the next save tries it again."
+
+
+class Recovering(Protocol):
+    """What trying again needs of a session."""
+
+    @property
+    def pushes(self) -> Pushes: ...
+
+    @property
+    def container(self) -> ContainerInfo: ...
+
+    async def is_running(self) -> bool: ...
+
+
+async def push(session: Recovering, tell: Tell) -> None:
+    """Pushes what is owed, again and again while it is the engine that fails.
+
+    `tell` takes what goes wrong, each thing once.
+    """
+    pushes, told = session.pushes, ""
+    for number in range(1, _TRIES + 1):
+        last = number == _TRIES
+
+        def explain(error: LivepushError, *, last: bool = last) -> None:
+            nonlocal told
+            if _may_pass(error):
+                hint = _LATER if last else _AGAIN
+                error = EngineError(error.message, hint=f"{error.hint} {hint}".strip())
+            if error.message != told or last:
+                tell(error)
+            told = error.message
+
+        try:
+            await (pushes.again(explain) if number > 1 else pushes.push(explain))
+        except ContainerNotRunningError:
+            # So says an engine that is at odds with itself, too.
+            if last or not await _runs(session):
+                return
+        except LivepushError as error:
+            if last or not _may_pass(error):
+                return
+            stopped = pushes.restarts
+            if not await _runs(session) and not stopped:
+                tell(_has_stopped(session.container.name))
+                if not await _is_started(session):
+                    return
+        else:
+            return
+        await anyio.sleep(_delay(number))
+
+
+async def _runs(session: Recovering) -> bool:
+    """Whether the application's container runs, once the engine answers."""
+    number = 1
+    while True:
+        try:
+            return await session.is_running()
+        except EngineError:
+            await anyio.sleep(_delay(number))
+            number += 1
+
+
+async def _is_started(session: Recovering) -> bool:
+    """Waits until the application's container runs; False where something changes before."""
+    while not await _runs(session):
+        if session.pushes.owes:
+            return False
+        await anyio.sleep(_LONGEST)
+    return True
+
+
+def _delay(number: int) -> float:
+    return min(_LONGEST, _FIRST * 2.0 ** min(number - 1, 10))
+
+
+def _may_pass(error: LivepushError) -> bool:
+    """Whether the same push may fare better a moment later."""
+    if not isinstance(error, EngineError) or isinstance(error, NoShellError):
+        return False
+    return isinstance(error, EngineUnreachableError) or error.status not in _IN_VAIN
+
+
+def _has_stopped(name: str) -> ContainerNotRunningError:
+    return ContainerNotRunningError(
+        f"The container {name} has stopped while its engine was away.",
+        hint=f"Start it with `docker start {name}`: what is owed follows by itself.",
+    )

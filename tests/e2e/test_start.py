@@ -1,0 +1,133 @@
+"""What changed while nobody watched: the container lacks it, and has it once watching begins."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cases import save
+from tests.e2e.command_line import names, watching
+from tests.e2e.docker_cli import BUSYBOX, Bench, left_of
+from tests.e2e.trees import differences
+
+pytestmark = pytest.mark.e2e
+
+DOCKERFILE = f"""\
+FROM {BUSYBOX} AS stage
+COPY made /made
+RUN cat /made > /log
+FROM {BUSYBOX}
+WORKDIR /app
+COPY . .
+RUN test ! -e slow || {{ echo slow; sleep 1000; }}
+RUN ls /app > /list
+COPY --from=stage /log /log
+STOPSIGNAL SIGKILL
+CMD ["sleep", "9998"]
+"""
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    root = tmp_path / "context"
+    (root / "lib").mkdir(parents=True)
+    texts = {"Dockerfile": DOCKERFILE, "made": "1", "main": "1", "gone": "1", "lib/a": "1"}
+    for name, text in texts.items():
+        save(root / name, text)
+    return root
+
+
+def started(built: Bench, context: Path) -> str:
+    return built.start(built.build(context, context / "Dockerfile", stages=["stage"]))
+
+
+def assert_converged(built: Bench, container: str, context: Path) -> None:
+    """The container holds what a fresh build does."""
+    tree = built.tree_of(built.build(context, context / "Dockerfile"))
+    assert not differences(built.tree(container), tree)
+
+
+async def test_what_changed_before_is_there_once_it_is_ready(
+    built: Bench, context: Path, tmp_path: Path
+) -> None:
+    container = started(built, context)
+    save(context / "main", "2")
+    save(context / "made", "2")
+    save(context / "new", "1")
+    (context / "gone").unlink()
+    (context / "lib").rename(context / "src")
+    async with watching(tmp_path / "said", "--container", container, str(context)) as watch:
+        assert_converged(built, container, context)
+        assert {"filesSynced", "containerRestart"} <= set(names(watch.events))
+        assert await watch.stop() == 0
+    async with watching(tmp_path / "again", "--container", container, str(context)) as watch:
+        assert names(watch.events) == ["ready"]
+        since = len(watch.events)
+        save(context / "main", "3")
+        await watch.until_event("livepushEnd", since)
+        assert_converged(built, container, context)
+    save(context / "main", "1")
+    (context / "new").unlink()
+    async with watching(tmp_path / "third", "--container", container, str(context)):
+        assert_converged(built, container, context)
+
+
+async def test_a_container_like_its_context_is_left_alone(
+    built: Bench, context: Path, tmp_path: Path
+) -> None:
+    container = started(built, context)
+    async with watching(tmp_path / "said", "--container", container, str(context)) as watch:
+        assert not {"filesSynced", "containerRestart"} & set(names(watch.events))
+
+
+async def test_what_changed_before_can_be_left_out(
+    bench: Bench, context: Path, tmp_path: Path
+) -> None:
+    container = started(bench, context)
+    save(context / "main", "2")
+    arguments = ("--container", container, "--no-initial-sync", str(context))
+    async with watching(tmp_path / "said", *arguments) as watch:
+        assert "livepushStart" not in names(watch.events)
+        assert bench.docker("exec", container, "cat", "/app/main") == "1"
+
+
+async def test_a_push_that_was_killed_is_made_good(
+    bench: Bench, context: Path, tmp_path: Path
+) -> None:
+    container = started(bench, context)
+    async with watching(tmp_path / "said", "--container", container, str(context)) as watch:
+        since = len(watch.events)
+        save(context / "left", "1")
+        await watch.until_event("livepushEnd", since)
+        save(context / "slow", "1")
+        while (await watch.until_event("commandOutput", since))["output"]["data"] != "slow\n":
+            since = len(watch.events)
+        watch.process.send_signal(signal.SIGKILL)
+        await watch.process.wait()
+    assert left_of(container, bench.client)
+    (context / "slow").unlink()
+    (context / "left").unlink()
+    save(context / "main", "2")
+    async with watching(tmp_path / "again", "--container", container, str(context)) as watch:
+        assert_converged(bench, container, context)
+        assert await watch.stop() == 0
+    assert not left_of(container, bench.client)
+
+
+async def test_a_push_that_was_ended_by_ctrl_c_is_owed_at_the_next_start(
+    bench: Bench, context: Path, tmp_path: Path
+) -> None:
+    container = started(bench, context)
+    async with watching(tmp_path / "said", "--container", container, str(context)) as watch:
+        since = len(watch.events)
+        save(context / "main", "2")
+        save(context / "slow", "1")
+        await watch.until_event("commandOutput", since)
+        assert await watch.stop() == 0
+    assert not left_of(container, bench.client)
+    assert "sleep 1000" not in bench.docker("top", container)
+    (context / "slow").unlink()
+    async with watching(tmp_path / "again", "--container", container, str(context)):
+        assert_converged(bench, container, context)

@@ -1,0 +1,27 @@
+"""The benchmarks still measure: what they print, once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.engine
+
+
+def test_a_cancel_is_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cancel", "--count", "1"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    machine, engine, ended, told = done.stdout.splitlines()
+    assert " CPUs, load " in machine
+    assert ", API " in engine
+    assert ended.startswith("the command's last process has ended: median ")
+    assert told.startswith("the push is over: median ")
