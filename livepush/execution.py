@@ -107,8 +107,7 @@ class Execution:
         following = asyncio.ensure_future(self._follow())
         try:
             return await asyncio.shield(following)
-        except BaseException:
-            # Whatever broke off the following, the sink's own errors too, did not end the command.
+        except BaseException:  # a cancel and the sink's own errors as well: none ends the command
             await finish(self._end(following, grace))
             raise
 

@@ -42,7 +42,7 @@ def container(bench: Bench, context: Path) -> str:
 async def pushed(bench: Bench, watch: Watch, context: Path, since: int, *paths: str) -> None:
     """Waits until the paths have landed; all is as in a fresh build then."""
     await watch.until(landed(paths), since)
-    tree = bench.tree_of(bench.build(context, context / "Dockerfile"))
+    tree = bench.tree_of(bench.build(context, context / "Dockerfile", options=["--no-cache"]))
     assert not differences(bench.tree(f"{bench.run}-app"), tree)
 
 

@@ -45,7 +45,7 @@ def started(built: Bench, context: Path) -> str:
 
 def assert_converged(built: Bench, container: str, context: Path) -> None:
     """The container holds what a fresh build does."""
-    tree = built.tree_of(built.build(context, context / "Dockerfile"))
+    tree = built.tree_of(built.build(context, context / "Dockerfile", options=["--no-cache"]))
     assert not differences(built.tree(container), tree)
 
 
