@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 import watchfiles
 
 from livepush.folders import is_directory
+from livepush.wakeup import Wakeup
 
-_STEP = 5  # ms; how often watchfiles looks for news, and how long it waits for more of them
 _DEBOUNCE = 50  # ms; how long it collects at most while they do not cease
 _STALL = 1.0  # s; after such a pause the kernel's queue may have overflowed
 
@@ -42,6 +42,8 @@ class Registration:
         self._doubt = doubt
         self._died = died
         self._asked = 0.0
+        self._wakeup: Wakeup | None = None
+        self._turn = False
         self._end_at = math.inf
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="livepush-watch", daemon=True)
@@ -57,7 +59,15 @@ class Registration:
         self._thread.join()
 
     def is_set(self) -> bool:
-        """Whether to stop. watchfiles asks at every step, but first when all is registered."""
+        """Whether to stop. watchfiles asks before each look, but first when all is registered.
+
+        It has news once it has found as much at two looks: so between each two there is none.
+        """
+        self._turn = not self._turn
+        if self._wakeup is None:
+            self._wakeup = Wakeup(min(self._directories))
+        elif self._turn:
+            self._wakeup.wait()
         now = time.monotonic()
         if not self._asked:
             self._tell(self.settled.set)
@@ -72,7 +82,7 @@ class Registration:
                 *sorted(self._directories),  # parents first
                 watch_filter=None,
                 debounce=_DEBOUNCE,
-                step=_STEP,
+                step=0,  # it looks whenever `is_set` has returned
                 stop_event=self,
                 rust_timeout=0,
                 force_polling=False,

@@ -1,0 +1,87 @@
+"""Wakes a thread at news of the file system, which would have to look for it all the time.
+
+watchfiles looks by the clock for what its watcher has gathered: often costs time while nothing
+happens, and seldom costs it when something does. On Linux that watcher reads an inotify descriptor
+of this process, and the kernel can be asked to signal news of it to one thread. That thread blocks
+the signal and waits for it, so that no handler is there and nobody else is disturbed; waiting for
+the descriptor itself would miss what the watcher has already read. Elsewhere there is a short
+sleep.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import sys
+import threading
+import time
+from pathlib import Path
+
+_DESCRIPTORS = Path("/proc/self/fd")
+_INOTIFY = "anon_inode:inotify"
+_F_SETSIG, _F_SETOWN_EX, _F_GETOWN_EX, _F_OWNER_TID = 10, 15, 16, 0  # from Linux's fcntl.h
+_DROWSY = 0.1  # seconds, for which nothing else is heard of
+_STEP = 0.005  # seconds between two looks where nothing wakes
+_AWAKE = 0.02  # seconds after news for the watcher to tell it
+_BLINK = 0.0005  # seconds between two looks in that time
+
+
+class Wakeup:
+    """For the thread that makes it, over the watcher of `directory` that is no other thread's."""
+
+    def __init__(self, directory: str) -> None:
+        self._signal: int | None = None
+        self._news = 0.0
+        if sys.platform == "linux":
+            self._signal = signal.SIGRTMAX - 3
+            signal.pthread_sigmask(signal.SIG_BLOCK, {self._signal})
+            watchers = [_asked(each, self._signal) for each in _watching(directory)]
+            if not any(watchers):
+                self._signal = None
+
+    def wait(self) -> None:
+        """Returns when there is news, was some a moment ago, or after a while."""
+        if self._signal is None:
+            time.sleep(_STEP)
+        elif time.monotonic() - self._news < _AWAKE:
+            time.sleep(_BLINK)
+        elif signal.sigtimedwait({self._signal}, _DROWSY) is not None:
+            self._news = time.monotonic()
+
+
+def _asked(descriptor: int, number: int) -> bool:
+    """Whether the kernel signals news of `descriptor` to this thread from now on."""
+    import fcntl
+
+    nobody = struct.pack("ii", _F_OWNER_TID, 0)
+    owner = struct.pack("ii", _F_OWNER_TID, threading.get_native_id())
+    try:
+        if fcntl.fcntl(descriptor, _F_GETOWN_EX, nobody) != nobody:
+            return False
+        fcntl.fcntl(descriptor, _F_SETSIG, number)
+        fcntl.fcntl(descriptor, _F_SETOWN_EX, owner)
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
+    except OSError:
+        return False
+    return True
+
+
+def _watching(directory: str) -> list[int]:
+    """The inotify descriptors of this process that watch `directory`."""
+    try:
+        inode = os.stat(directory).st_ino
+        descriptors = [int(name) for name in os.listdir(_DESCRIPTORS)]
+    except OSError:
+        return []
+    return [each for each in descriptors if _watches(each, inode)]
+
+
+def _watches(descriptor: int, inode: int) -> bool:
+    try:
+        is_inotify = os.readlink(_DESCRIPTORS / str(descriptor)) == _INOTIFY
+        told = Path(f"/proc/self/fdinfo/{descriptor}").read_text() if is_inotify else ""
+    except OSError:
+        return False
+    return f" ino:{inode:x} " in told
