@@ -35,6 +35,22 @@ class Requests(Protocol):
         """
 
 
+class Talk(Protocol):
+    """Both ways with a command that is told what to do over its standard input.
+
+    Raises `EngineError` where it breaks off.
+    """
+
+    async def tell(self, data: bytes) -> None:
+        """Writes to its standard input."""
+
+    async def hear(self) -> bytes:
+        """A piece of its standard output; empty at the end."""
+
+    async def aclose(self) -> None:
+        """Ends its standard input, and the connection."""
+
+
 class Connection(Requests, Protocol):
     """All that an engine's verbs need."""
 
@@ -55,6 +71,9 @@ class Connection(Requests, Protocol):
         patience: float | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """A long request that uploads a tar stream; its answer as it comes."""
+
+    async def talk(self, command: str, what: str) -> Talk:
+        """Starts the command that the engine has under that id."""
 
     async def negotiated(self) -> tuple[str, str]:
         """The API version spoken, and the engine's own default builder: "1", or "2" (BuildKit)."""

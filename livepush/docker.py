@@ -17,10 +17,18 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 
 import aiodocker
 import aiohttp
+from aiodocker.execs import Exec
+from aiodocker.stream import Stream
 
 from livepush import endpoint, vigil
 from livepush.calls import GoesOn
@@ -34,6 +42,7 @@ _PATIENCE = 60  # seconds for an answer
 _LONG = 300  # seconds without a byte, where there may be many
 _THERE = 30  # seconds in which an engine, however busy, says that it is there
 _CONNECT = aiohttp.ClientTimeout(connect=10, sock_connect=10)  # seconds
+_STDOUT = 1  # of what a command says
 _REFUSED = 400  # and every HTTP status above
 
 
@@ -73,6 +82,7 @@ class DockerEngine(ApiEngine):
         return engine
 
     async def aclose(self) -> None:
+        await self.close_residents()
         if self._own is not None:
             docker, session = self._own
             await docker.close()
@@ -159,6 +169,12 @@ class _Connection:
         if upload.error is not None:
             raise upload.error
 
+    async def talk(self, command: str, what: str) -> _Talk:
+        stream = Exec(self._docker, command, tty=False).start(detach=False)
+        talk = _Talk(stream, lambda: self._translated(what))
+        await talk.tell(b"")  # by which it begins
+        return talk
+
     async def _is_there(self) -> bool:
         """True; raises what aiohttp does, and `TimeoutError`, where the engine does not answer."""
         async with asyncio.timeout(_THERE):
@@ -243,6 +259,36 @@ async def _refusal(response: aiohttp.ClientResponse) -> _RefusedError:
     except (ValueError, KeyError, TypeError):
         text = text or response.reason or ""
     return _RefusedError(response.status, text)
+
+
+class _Talk:
+    """`calls.Talk`, on aiodocker's stream, which does not tell well that it is over."""
+
+    def __init__(
+        self, stream: Stream, translated: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._stream = stream
+        self._translated = translated
+
+    async def tell(self, data: bytes) -> None:
+        with self._translated():
+            try:
+                await self._stream.write_in(data)
+            except AssertionError:  # by which it says that there is no connection any more
+                raise aiohttp.ServerDisconnectedError from None
+            except aiodocker.DockerError as error:
+                raise _RefusedError(error.status, error.message) from error
+
+    async def hear(self) -> bytes:
+        with self._translated():
+            while message := await self._stream.read_out():
+                if message.stream == _STDOUT:
+                    return message.data
+        return b""
+
+    async def aclose(self) -> None:
+        with suppress(AssertionError):
+            await self._stream.close()
 
 
 class _Upload:

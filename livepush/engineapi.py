@@ -31,6 +31,7 @@ from livepush.engine import (
 from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineError
 from livepush.execution import Executions, delete, missing
 from livepush.replies import Json, Reply, understood
+from livepush.resident import Resident, gathered
 from livepush.shield import finish, settle
 
 _BAD_REQUEST = 400
@@ -54,6 +55,7 @@ class ApiEngine(Engine):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._executions = Executions(connection)
+        self._residents: dict[str, Resident] = {}
 
     async def ping(self) -> str:
         reply = await self._json("GET", "version", "tell its version")
@@ -148,7 +150,22 @@ class ApiEngine(Engine):
                 raise
         return container
 
+    async def attend(self, container: str) -> None:
+        resident = self._residents.setdefault(container, Resident(self._connection, container))
+        await resident.open()
+
+    async def close_residents(self) -> None:
+        """Before the connection is given up."""
+        for container in tuple(self._residents):
+            await self.leave(container)
+
+    async def leave(self, container: str) -> None:
+        resident = self._residents.pop(container, None)
+        if resident is not None:
+            await resident.aclose()
+
     async def remove(self, container: str) -> None:
+        await self.leave(container)
         what = f"remove the container {container}"
         try:
             await self._connection.answer("DELETE", f"{_of(container)}?force=1&v=1", what)
@@ -185,6 +202,8 @@ class ApiEngine(Engine):
             if error.status == 404:
                 raise missing(container) from error
             raise
+        if container in self._residents:
+            self._residents[container].reopen()
 
     async def stat(self, container: str, path: str) -> PathStat | None:
         what = f"look at {_told(path)} in the container {container}"
@@ -208,6 +227,11 @@ class ApiEngine(Engine):
             return replies.path_stat(headers["X-Docker-Container-Path-Stat"])
 
     async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
+        resident = await self._resident(container)
+        if resident is not None:
+            whole, archive = await gathered(archive)
+            if whole is not None and await resident.place(whole):
+                return
         what = f"put files into the container {container}"
         path = _archive(container, "/")
         try:
@@ -266,6 +290,9 @@ class ApiEngine(Engine):
         directories: Sequence[str] = (),
         restarts: bool = False,
     ) -> None:
+        resident = await self._resident(container)
+        if resident is not None and await finish(resident.remove(paths, directories)):
+            return
         if await self.stat(container, shell.SHELL) is not None:
             with contextlib.suppress(ContainerNotRunningError):
                 await finish(delete(self._connection, container, paths, directories))
@@ -309,6 +336,20 @@ class ApiEngine(Engine):
         images = await self._json("GET", f"images/json?{built}", "list images")
         with understood("list what is livepush's"):
             return (*replies.owned("container", containers), *replies.owned("image", images))
+
+    async def _resident(self, container: str) -> Resident | None:
+        """The shell that stays in the container, which is at nothing and has left nothing."""
+        resident = self._residents.get(container)
+        if resident is not None:
+            await resident.settle()
+            if litter := tuple(resident.litter):
+                resident.litter.clear()
+                try:
+                    await self.delete(container, litter)
+                except BaseException:
+                    resident.litter += litter
+                    raise
+        return resident
 
     async def _existing(self, container: str) -> ContainerInfo:
         info = await self.container(container)

@@ -122,7 +122,7 @@ class Execution:
             "User": command.user or _ROOT,
             "WorkingDir": command.workdir,
         }
-        self._id = await _created(self._requests, self.container.id, config)
+        self._id = await created(self._requests, self.container.id, config)
         output = self._take if self._supervised else self._output
         return await _executed(self._requests, self.container.id, self._id, output)
 
@@ -174,7 +174,7 @@ class Execution:
         """Ends it, if it still runs, once the engine can be reached again."""
         running = False
         try:
-            running, _ = await _state(self._requests, self.container.id, self._id)
+            running, _ = await state(self._requests, self.container.id, self._id)
         except EngineError as error:
             if error.status != 404:  # by which an engine that was started anew knows nothing of it
                 raise
@@ -192,7 +192,7 @@ class Execution:
             session = str(number)
         else:
             # The connection was lost before it told its id.
-            running, _ = await _state(self._requests, self.container.id, self._id)
+            running, _ = await state(self._requests, self.container.id, self._id)
             if not running:
                 return
             session = self._name
@@ -219,13 +219,12 @@ async def _as_root(
 ) -> tuple[int, str]:
     """Its exit status and all its output, as text."""
     said = bytearray()
-    config = {"Cmd": argv, "Env": [*_unset(env), shell.PATH], "User": _ROOT, "WorkingDir": "/"}
-    command = await _created(requests, container, config)
+    command = await created(requests, container, root_config(argv, env))
     status = await _executed(requests, container, command, lambda piece, _: said.extend(piece))
     return status, said.decode(errors="replace").strip()
 
 
-async def _created(requests: Requests, container: str, config: Reply) -> str:
+async def created(requests: Requests, container: str, config: Reply) -> str:
     """The engine's id for a command that is about to run."""
     what = _what(container)
     config = {"AttachStdout": True, "AttachStderr": True, **config}
@@ -245,7 +244,7 @@ async def _executed(requests: Requests, container: str, command: str, output: Ou
     """Runs the command of that id; its exit status."""
 
     async def runs() -> bool:
-        return (await _state(requests, container, command))[0]
+        return (await state(requests, container, command))[0]
 
     path, body, frames = f"exec/{command}/start", {"Detach": False, "Tty": False}, Frames()
     starting = requests.pieces(
@@ -255,18 +254,23 @@ async def _executed(requests: Requests, container: str, command: str, output: Ou
         async for piece in pieces:
             for payload, is_stderr in frames.feed(piece):
                 output(payload, is_stderr)
-    running, status = await _state(requests, container, command)
+    running, status = await state(requests, container, command)
     if running or status is None:
         raise EngineError(f"The connection was lost while a command ran in {container}.")
     return status
 
 
-async def _state(requests: Requests, container: str, command: str) -> tuple[bool, int | None]:
+async def state(requests: Requests, container: str, command: str) -> tuple[bool, int | None]:
     """Whether the command of that id runs, and its exit status where it has ended."""
     what = _what(container)
     reply = await requests.json("GET", f"exec/{command}/json", what)
     with understood(what):
         return bool(reply["Running"]), reply["ExitCode"]
+
+
+def root_config(argv: list[str], env: Iterable[str]) -> Reply:
+    """A command of livepush's own, without what the container's `env` would pass on."""
+    return {"Cmd": argv, "Env": [*_unset(env), shell.PATH], "User": _ROOT, "WorkingDir": "/"}
 
 
 def _what(container: str) -> str:

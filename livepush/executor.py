@@ -15,10 +15,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+import anyio
+
 from livepush import events
 from livepush.additions import as_theirs, corrected
 from livepush.archive import Files
 from livepush.building import Commands
+from livepush.cause import ungrouped
 from livepush.engine import BuildOutput, BuildProgress, BuildStep, Engine
 from livepush.errors import (
     BuildFailedError,
@@ -131,8 +134,11 @@ class Executor:
 
     async def open(self) -> None:
         """Learns what only the containers know, and what is in them."""
-        for index, stage in self._stages.items():
-            await self._begin(stage, self._played[index].image.sent)
+        with ungrouped():
+            async with anyio.create_task_group() as attending:
+                for index, stage in self._stages.items():
+                    attending.start_soon(self._engine.attend, stage.id)
+                    await self._begin(stage, self._played[index].image.sent)
 
     def adopt(self, graph: Graph, builder: StageBuilder) -> None:
         """Follows the same steps with other build arguments from now on."""
@@ -391,6 +397,7 @@ class Executor:
             performed = Performed(built.id != older.id or bool(old.touched))
         played = Played(container, built)
         fresh = self._playing(old.stage, played)
+        await self._engine.attend(container)
         stale = await self._begin(fresh, built.sent, old)
         self._stages[action.stage], self._played[action.stage] = fresh, played
         if container != old.id:

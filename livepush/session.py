@@ -288,6 +288,7 @@ class Livepush:
         """
         before = self._info
         await self.cancel()
+        await self._engine.leave(before.id)
         self._serial, self._current = self._pushes.serial, False
         await self.cleanup_intermediate_containers()
         try:
@@ -421,6 +422,7 @@ class Livepush:
             restarts=self._restarts,
         )
         self._executor = executor
+        self._stack.push_async_callback(self._engine.leave, self._info.id)
         self._pushes = Pushes(
             self._graph,
             executor,

@@ -15,6 +15,7 @@ to its events.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from livepush.engine import Command
@@ -140,26 +141,59 @@ exit 0
 )
 
 # Every argument: `r` (remove) or `d` (directory, if empty), `:` (as it is) or `%` (octal), a path.
-_DELETE = r"""
+_REMOVE = r"""
 flush() { [ $# = 0 ] || rm -rf -- "$@" || status=1; }
-status=0 first=yes
-for item; do
-  [ -z "$first" ] || set --
-  first=
-  case $item in
-    ?%*) path=$(printf '%b.' "${item#??}") path=${path%.} ;;
-    *) path=${item#??} ;;
-  esac
-  case $item in
-    # Not every `rm -f` bears what is below something that is no directory.
-    r*) { [ -e "$path" ] || [ -L "$path" ]; } && set -- "$@" "$path" ;;
-    *) flush "$@"; set --; rmdir -- "$path" 2>/dev/null ;;
-  esac
-  [ $# -lt 100 ] || { flush "$@"; set --; }
-done
-flush "$@"
-exit $status
+remove() {
+  status=0 first=yes
+  for item; do
+    [ -z "$first" ] || set --
+    first=
+    case $item in
+      ?%*) path=$(printf '%b.' "${item#??}") path=${path%.} ;;
+      *) path=${item#??} ;;
+    esac
+    case $item in
+      # Not every `rm -f` bears what is below something that is no directory.
+      r*) { [ -e "$path" ] || [ -L "$path" ]; } && set -- "$@" "$path" ;;
+      *) flush "$@"; set --; rmdir -- "$path" 2>/dev/null ;;
+    esac
+    [ $# -lt 100 ] || { flush "$@"; set --; }
+  done
+  flush "$@"
+  return $status
+}
 """
+
+# Each line on standard input is a request, and its status is the answer. What `place` is to take,
+# so many bytes of an archive, stands behind its line; `read` takes none of it, since it reads byte
+# by byte what is no file, and `dd` no more than it is told. Its files come under names of their
+# own and are renamed: nobody ever sees half a file. What `mv` would take for a directory to go
+# into is not for it, nor is what lacks a parent.
+_RESIDE = (
+    _REMOVE
+    + r"""
+exec 2>/dev/null
+take() { dd bs="$1" count=1 iflag=fullblock; }
+place() {
+  size=$1 mark=$2 status=0 number=0
+  shift 2
+  for path; do [ -d "${path%/*}/" ] && [ ! -d "$path" ] || status=1; done
+  if [ $status = 0 ]; then take "$size" | tar -xpf - || status=1; else take "$size" >/dev/null; fi
+  for path; do
+    [ $status = 0 ] && { mv -f "${path%/*}/$mark$number" "$path" || status=1; }
+    number=$((number + 1))
+  done
+  [ $status = 1 ] || return 0
+  number=0
+  for path; do rm -f "${path%/*}/$mark$number"; number=$((number + 1)); done
+  return 1
+}
+[ "$(echo abc | take 2)" = ab ] || exit
+for tool in tar mv rm rmdir; do command -v $tool >/dev/null || exit; done
+while read -r key value; do [ "$key" = CapEff: ] && echo "$value"; done </proc/self/status
+while IFS= read -r request; do eval "$request"; echo $?; done
+"""
+)
 
 # `wait` lets the shell take leave of processes that lost their parent; `sleep` alone would not.
 IDLE = (SHELL, "-c", "trap exit TERM; while :; do sleep 2147483647 & wait; done")
@@ -198,19 +232,53 @@ def deletions(paths: Sequence[str], directories: Sequence[str]) -> Iterator[list
 
     More than one where the names are longer than what a command can take.
     """
-    items = [*(f"r{_spelled(path)}" for path in paths), *(f"d{_spelled(d)}" for d in directories)]
-    for batch in _batches(items):
-        yield [SHELL, "-c", _DELETE, "sh", *batch]
+    for batch in _batches(_items(paths, directories)):
+        yield [SHELL, "-c", f'{_REMOVE}remove "$@"', "sh", *batch]
+
+
+def resident() -> list[str]:
+    """A shell that stays, and does what `placing` and `removing` say, written to its input.
+
+    Its first line on standard output are its capabilities, a hexadecimal number; there is none
+    where a tool is missing. Then each request is answered by a line with its status. It ends with
+    its input.
+    """
+    return [SHELL, "-c", _RESIDE]
+
+
+def placing(size: int, mark: str, paths: Sequence[str]) -> bytes:
+    """To be followed by `size` bytes of an archive with one file for each of `paths`, in order.
+
+    There each has the name `mark` with its number, from 0, beside its path. Of status 1, any of
+    them may be in its place, and none is left under the other name.
+    """
+    return _request("place", str(size), mark, *paths)
+
+
+def removing(paths: Sequence[str], directories: Sequence[str]) -> bytes:
+    """Removes `paths`, then the empty ones of `directories`."""
+    return _request("remove", *_items(paths, directories))
+
+
+def _request(*words: str) -> bytes:
+    return f"{' '.join(map(shlex.quote, words))}\n".encode(errors="surrogateescape")
+
+
+def _items(paths: Sequence[str], directories: Sequence[str]) -> list[str]:
+    return [*(f"r{_spelled(path)}" for path in paths), *(f"d{_spelled(d)}" for d in directories)]
 
 
 def _spelled(path: str) -> str:
     raw = path.encode(errors="surrogateescape")
     try:
         raw.decode()
+        is_plain = b"\n" not in raw
     except UnicodeDecodeError:
-        # The API's JSON is text and cannot carry these bytes.
-        return "%" + "".join(f"\\0{byte:03o}" for byte in raw)
-    return ":" + path
+        is_plain = False
+    if is_plain:
+        return ":" + path
+    # The API's JSON is text and cannot carry all bytes, and a request is one line.
+    return "%" + "".join(f"\\0{byte:03o}" for byte in raw)
 
 
 def _batches(items: Iterable[str]) -> Iterator[list[str]]:

@@ -91,16 +91,28 @@ async def engine(
         yield engine
 
 
-@pytest.fixture
-async def container(engine: Engine, labels: dict[str, str]) -> str:
-    """A running container of livepush's own."""
-    return await engine.create(BUSYBOX, labels=labels, start=True)
+@pytest.fixture(params=["not attended", "attended"])
+async def container(request: pytest.FixtureRequest, engine: Engine, labels: dict[str, str]) -> str:
+    """A running container of livepush's own: small changes come by either road."""
+    made = await engine.create(BUSYBOX, labels=labels, start=True)
+    if request.param == "attended":
+        await engine.attend(made)
+    return made
 
 
 @pytest.fixture
 async def stopped(engine: Engine, labels: dict[str, str]) -> str:
     """A container that was never started."""
     return await engine.create(BUSYBOX, labels=labels, start=False)
+
+
+@pytest.fixture(params=["stopped", "attended"])
+async def holder(request: pytest.FixtureRequest, engine: Engine, labels: dict[str, str]) -> str:
+    """A container that holds files: one that never ran, and one that files come into by a shell."""
+    made = await engine.create(BUSYBOX, labels=labels, start=request.param == "attended")
+    if request.param == "attended":
+        await engine.attend(made)
+    return made
 
 
 @pytest.fixture
@@ -130,8 +142,10 @@ async def start(client: aiodocker.Docker, docker_engine: DockerEngine) -> AsyncI
 async def real_container(
     request: pytest.FixtureRequest, docker_engine: DockerEngine, labels: dict[str, str]
 ) -> str:
-    """A container of livepush's own, once with busybox and once with dash and coreutils."""
-    return await docker_engine.create(request.param, labels=labels, start=True)
+    """An attended container of livepush's own, with busybox and with dash and coreutils."""
+    made = await docker_engine.create(request.param, labels=labels, start=True)
+    await docker_engine.attend(made)
+    return made
 
 
 def _build(context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:

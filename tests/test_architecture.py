@@ -24,13 +24,14 @@ FLOORS = tuple(
     floor.split()
     for floor in (
         # The nouns, and what everybody may say.
-        "errors model events engine citation legible owner shield folders lines lull burst",
+        "errors model events engine citation legible owner shield folders wakeup lines lull burst",
         # One idea each.
         """tree pattern substitution bus droppings endpoint replies shell trace leftovers cause
         registration tarstream mounts realpath vigil hindrance""",
         "journal",
         """calls words ignore builders watch saved mounted replacement testing.files""",
         "selection heredoc execution",
+        "resident",
         "sources",
         "manifest",
         """difference flags plan archive landed scan engineapi building testing.commands

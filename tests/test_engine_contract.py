@@ -103,10 +103,10 @@ async def test_create_from_an_unknown_image_is_refused(
     ],
     ids=lambda item: f"{item.kind}-{item.mode:o}",
 )
-async def test_get_gives_what_was_put(engine: Engine, stopped: str, item: Item) -> None:
-    await engine.put(stopped, stream(item))
-    assert await items(engine.get(stopped, "/app")) == [item]
-    stat = await engine.stat(stopped, "/app")
+async def test_get_gives_what_was_put(engine: Engine, holder: str, item: Item) -> None:
+    await engine.put(holder, stream(item))
+    assert await items(engine.get(holder, "/app")) == [item]
+    stat = await engine.stat(holder, "/app")
     assert stat is not None
     assert (stat.kind, stat.mode) == (item.kind, item.mode)
     assert item.kind != "file" or stat.size == len(item.content)
@@ -123,45 +123,45 @@ async def test_names_are_bytes(engine: Engine, container: str, name: str) -> Non
     assert await engine.stat(container, "/o/kept") is not None
 
 
-async def test_missing_parents_belong_to_root(engine: Engine, stopped: str) -> None:
-    await engine.put(stopped, stream(Item("a/b/c", uid=5, mode=0o600)))
-    assert (await items(engine.get(stopped, "/a")))[:2] == [
+async def test_missing_parents_belong_to_root(engine: Engine, holder: str) -> None:
+    await engine.put(holder, stream(Item("a/b/c", uid=5, mode=0o600)))
+    assert (await items(engine.get(holder, "/a")))[:2] == [
         Item("a", "dir", mode=0o755),
         Item("a/b", "dir", mode=0o755),
     ]
 
 
-async def test_a_directory_entry_sets_mode_and_owner(engine: Engine, stopped: str) -> None:
-    await engine.put(stopped, stream(Item("d", "dir", mode=0o755), Item("d/kept")))
-    await engine.put(stopped, stream(Item("d", "dir", mode=0o700, uid=9)))
-    assert await items(engine.get(stopped, "/d")) == [
+async def test_a_directory_entry_sets_mode_and_owner(engine: Engine, holder: str) -> None:
+    await engine.put(holder, stream(Item("d", "dir", mode=0o755), Item("d/kept")))
+    await engine.put(holder, stream(Item("d", "dir", mode=0o700, uid=9)))
+    assert await items(engine.get(holder, "/d")) == [
         Item("d", "dir", mode=0o700, uid=9),
         Item("d/kept"),
     ]
 
 
-async def test_what_is_met_is_replaced(engine: Engine, stopped: str) -> None:
+async def test_what_is_met_is_replaced(engine: Engine, holder: str) -> None:
     before = [Item("x/dir/below"), Item("x/link", "link", target="kept"), Item("x/kept")]
-    await engine.put(stopped, stream(*before))
-    await engine.put(stopped, stream(Item("x/dir"), Item("x/link", content=b"new")))
-    assert sorted(await items(engine.get(stopped, "/x")), key=lambda item: item.name)[1:] == [
+    await engine.put(holder, stream(*before))
+    await engine.put(holder, stream(Item("x/dir"), Item("x/link", content=b"new")))
+    assert sorted(await items(engine.get(holder, "/x")), key=lambda item: item.name)[1:] == [
         Item("x/dir"),
         Item("x/kept"),
         Item("x/link", content=b"new"),
     ]
 
 
-async def test_links_above_are_followed(engine: Engine, stopped: str) -> None:
-    await engine.put(stopped, stream(Item("real", "dir", mode=0o755)))
-    await engine.put(stopped, stream(Item("alias", "link", mode=0o777, target="/real")))
-    await engine.put(stopped, stream(Item("alias/file", content=b"1")))
-    assert await items(engine.get(stopped, "/real/file")) == [Item("file", content=b"1")]
-    assert (await engine.stat(stopped, "/alias/file")) == (await engine.stat(stopped, "/real/file"))
+async def test_links_above_are_followed(engine: Engine, holder: str) -> None:
+    await engine.put(holder, stream(Item("real", "dir", mode=0o755)))
+    await engine.put(holder, stream(Item("alias", "link", mode=0o777, target="/real")))
+    await engine.put(holder, stream(Item("alias/file", content=b"1")))
+    assert await items(engine.get(holder, "/real/file")) == [Item("file", content=b"1")]
+    assert (await engine.stat(holder, "/alias/file")) == (await engine.stat(holder, "/real/file"))
 
 
-async def test_stat_tells_where_a_link_leads(engine: Engine, stopped: str) -> None:
+async def test_stat_tells_where_a_link_leads(engine: Engine, holder: str) -> None:
     await engine.put(
-        stopped,
+        holder,
         stream(
             Item("t/one", "link", mode=0o777, target="two"),
             Item("t/two", "link", mode=0o777, target="/t/three"),
@@ -171,27 +171,27 @@ async def test_stat_tells_where_a_link_leads(engine: Engine, stopped: str) -> No
     )
     leads = {}
     for name in ("one", "two", "up"):
-        stat = await engine.stat(stopped, f"/t/{name}")
+        stat = await engine.stat(holder, f"/t/{name}")
         assert stat is not None
         assert stat.kind == "link"
         leads[name] = stat.target
     assert leads == {"one": "/t/three", "two": "/t/three", "up": "/nowhere"}
 
 
-async def test_nothing_stands_below_files_and_loops(engine: Engine, stopped: str) -> None:
-    await engine.put(stopped, stream(Item("f"), Item("l", "link", mode=0o777, target="/l")))
-    assert await engine.stat(stopped, "/nope") is None
-    assert await engine.stat(stopped, "/f/below") is None
-    assert await engine.stat(stopped, "/l/below") is None
-    loop = await engine.stat(stopped, "/l")
+async def test_nothing_stands_below_files_and_loops(engine: Engine, holder: str) -> None:
+    await engine.put(holder, stream(Item("f"), Item("l", "link", mode=0o777, target="/l")))
+    assert await engine.stat(holder, "/nope") is None
+    assert await engine.stat(holder, "/f/below") is None
+    assert await engine.stat(holder, "/l/below") is None
+    loop = await engine.stat(holder, "/l")
     assert loop is not None
     assert (loop.kind, loop.target) == ("link", "")
 
 
-async def test_export_gives_everything(engine: Engine, stopped: str) -> None:
+async def test_export_gives_everything(engine: Engine, holder: str) -> None:
     item = Item("app/bin", mode=0o4711, uid=5, gid=6, content=b"x")
-    await engine.put(stopped, stream(item))
-    everything = {each.name.strip("./"): each for each in await items(engine.export(stopped))}
+    await engine.put(holder, stream(item))
+    everything = {each.name.strip("./"): each for each in await items(engine.export(holder))}
     assert everything["app/bin"] == item
     assert everything["bin"].kind == "dir"
 
@@ -202,10 +202,10 @@ async def test_export_of_no_container_is_refused(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nope", "/f/below"])
-async def test_get_of_nothing_is_file_not_found(engine: Engine, stopped: str, path: str) -> None:
-    await engine.put(stopped, stream(Item("f")))
+async def test_get_of_nothing_is_file_not_found(engine: Engine, holder: str, path: str) -> None:
+    await engine.put(holder, stream(Item("f")))
     with pytest.raises(FileNotFoundError):
-        await anext(engine.get(stopped, path))
+        await anext(engine.get(holder, path))
 
 
 async def test_what_breaks_an_upload_is_raised(engine: Engine, stopped: str) -> None:

@@ -180,6 +180,12 @@ class FakeEngine(Engine):
         self._called("create", image, dict(labels))
         return self.add_container(image, labels={**labels, CREATED: "1"}, running=start)
 
+    async def attend(self, container: str) -> None:
+        pass  # nothing takes time here
+
+    async def leave(self, container: str) -> None:
+        pass
+
     async def remove(self, container: str) -> None:
         self._called("remove", container)
         found = self._found(container)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -176,10 +176,17 @@ async def test_clean_tells_a_session_that_runs_from_one_that_was_killed(
         remove(left_of(app.container))
 
 
-def remove(leftovers: Iterable[str]) -> None:
-    """Containers come before the images that they are of."""
-    for each in leftovers:
-        docker(*(("rm",) if is_container(each) else ("rmi",)), "--force", each)
+def remove(leftovers: Collection[str]) -> None:
+    """Containers come before the images that they are of, and those before what they stand on."""
+    containers = [each for each in leftovers if is_container(each)]
+    for each in containers:
+        docker("rm", "--force", each)
+    images = {docker("inspect", "--format", "{{.Id}}", i) for i in {*leftovers} - {*containers}}
+    while images:
+        below = {docker("inspect", "--format", "{{.Parent}}", each) for each in images}
+        for each in images - below:
+            docker("rmi", "--force", "--no-prune", each)
+        images &= below
 
 
 def is_container(identity: str) -> bool:

@@ -1,0 +1,269 @@
+"""The quick road into a container: a shell that stays there, for what is small.
+
+An upload costs the engine up to 70 ms, however little it carries, and so does every command. A
+shell that is there already does the same in two or three, and puts a file there whole, by a rename.
+It is told what to do over its standard input (`livepush.shell.resident`) and answers with a status.
+
+- It is never needed. What it cannot do, or is not there for, goes by the engine's other road.
+- No other road is taken while it may still be at a request: the shell of a frozen container would
+  carry that out later, over something newer. So what is unanswered is waited for, also by whoever
+  comes after one that was cancelled, and a shell that was lost has to have ended.
+- It ends with its container, and with its connection. What one that was lost amid a request may
+  have left behind is its `litter`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import posixpath
+import secrets
+import tarfile
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from contextlib import suppress
+
+from livepush import shell
+from livepush.calls import Connection, Talk
+from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.execution import created, root_config, state
+from livepush.replies import container_info, understood
+
+LIMIT = 128 * 1024
+"""Bytes of an archive that is small."""
+
+_FEW = 32  # files that are renamed one by one
+_LINE = 16 * 1024  # bytes of a request, which the shell reads one by one
+_NEEDED = 0b11011  # CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID: as an engine writes
+_OPENING = 10.0  # seconds for a shell to begin
+_QUIET = 1.0  # seconds without an answer until somebody looks why
+_PATIENCE = 30.0  # seconds for an answer
+_GONE = 5.0  # seconds for a shell to end that has lost its connection
+_LOOK = 0.05  # seconds between two looks whether it has
+
+
+class Resident:
+    """The shell in the container of that id. Opened in the background, and again where it was lost.
+
+    `litter` are paths that one that was lost may have left behind.
+    """
+
+    def __init__(self, connection: Connection, container: str) -> None:
+        self.litter: list[str] = []
+        self._connection = connection
+        self._container = container
+        self._what = f"open a shell in the container {container}"
+        self._mark = f".livepush-{secrets.token_hex(4)}-"
+        self._opening: asyncio.Task[None] | None = None
+        self._talk: Talk | None = None
+        self._command = ""  # the engine's id of a shell that may be there
+        self._asked: asyncio.Task[bool | None] | None = None
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Opens it, if that is possible."""
+        self.reopen()
+        if self._opening is not None:
+            await asyncio.shield(self._opening)
+
+    def reopen(self) -> None:
+        """Begins to open it, unless it is open, or about to be."""
+        if self._talk is None and (self._opening is None or self._opening.done()):
+            self._opening = asyncio.ensure_future(self._opened())
+
+    async def settle(self) -> None:
+        """Waits until the shell is at nothing any more.
+
+        Raises `ContainerNotRunningError` where its container is paused, and `EngineError` where it
+        is not to be known.
+        """
+        async with self._turn:
+            await self._settled()
+
+    async def place(self, archive: bytes) -> bool:
+        """Extracts a whole tar stream at `/`; False where it may not all be there. Raises as
+        `settle` does.
+        """
+        renamed = _renamed(archive, self._mark)
+        if renamed is None:
+            return False
+        paths, archive = renamed
+        litter = [_place(path, self._mark, number) for number, path in enumerate(paths)]
+        request = shell.placing(len(archive), self._mark, paths)
+        return await self._ask(request, archive, litter)
+
+    async def remove(self, paths: Sequence[str], directories: Sequence[str]) -> bool:
+        """Removes `paths` with all below them, then the empty ones of `directories`.
+
+        False where not all may be gone. Raises as `settle` does.
+        """
+        return await self._ask(shell.removing(paths, directories))
+
+    async def aclose(self) -> None:
+        """Lets the shell end, once it has done what it was asked."""
+        for task in (self._opening, self._asked):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+        if self._talk is not None:
+            await self._talk.aclose()
+            self._talk = None
+
+    async def _opened(self) -> None:
+        # Nobody needs it: whatever is wrong with the engine shows on the other road.
+        with suppress(EngineError, ContainerNotRunningError, TimeoutError):
+            async with asyncio.timeout(_OPENING):
+                await self._open()
+
+    async def _open(self) -> None:
+        path = f"containers/{self._container}/json"
+        info = await self._connection.json("GET", path, self._what)
+        with understood(self._what):
+            env = container_info(info).env
+        config = {**root_config(shell.resident(), env), "AttachStdin": True}
+        command = await created(self._connection, self._container, config)
+        talk = await self._connection.talk(command, self._what)
+        try:
+            is_able = _is_able(await _line(talk))
+        except BaseException:  # a cancel as well: nobody else knows of it yet
+            await talk.aclose()
+            raise
+        if is_able:
+            self._talk, self._command = talk, command
+        else:
+            await talk.aclose()
+
+    async def _ask(self, request: bytes, body: bytes = b"", litter: Sequence[str] = ()) -> bool:
+        async with self._turn:
+            await self._settled()
+            if self._talk is None:
+                self.reopen()
+                return False
+            if len(request) > _LINE:
+                return False
+            self.litter += litter
+            self._asked = asyncio.ensure_future(self._exchanged(self._talk, request + body))
+            return await self._settled()
+
+    async def _exchanged(self, talk: Talk, request: bytes) -> bool | None:
+        """Whether the shell did it; None where the shell was lost."""
+        answer = b""
+        with suppress(EngineError):
+            await talk.tell(request)
+            answer = await _line(talk)
+        if answer:
+            self.litter.clear()
+            return answer == b"0"
+        self._talk = None
+        await talk.aclose()
+        return None
+
+    async def _settled(self) -> bool:
+        done = False
+        if self._asked is not None:
+            await self._answered(self._asked)
+            done, self._asked = bool(self._asked.result()), None
+        if self._talk is None and self._command:
+            await self._ended()
+            self._command = ""
+        return done
+
+    async def _answered(self, asked: asyncio.Task[bool | None]) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not asked.done():
+            await asyncio.wait({asked}, timeout=_QUIET)
+            if asked.done():
+                return
+            info = await self._connection.json(
+                "GET", f"containers/{self._container}/json", self._what
+            )
+            with understood(self._what):
+                if container_info(info).paused:
+                    raise ContainerNotRunningError(f"The container {self._container} is paused.")
+            if time.monotonic() > deadline:
+                raise EngineError(f"A shell in the container {self._container} does not answer.")
+
+    async def _ended(self) -> None:
+        deadline = time.monotonic() + _GONE
+        while await self._runs():
+            if time.monotonic() > deadline:
+                raise EngineError(f"A shell in the container {self._container} does not end.")
+            await asyncio.sleep(_LOOK)
+
+    async def _runs(self) -> bool:
+        try:
+            running, _ = await state(self._connection, self._container, self._command)
+        except EngineError as error:
+            if error.status != 404:  # by which an engine knows nothing of it any more
+                raise
+            return False
+        return running
+
+
+async def gathered(
+    archive: AsyncIterable[bytes],
+) -> tuple[bytes | None, AsyncGenerator[bytes, None]]:
+    """All of an archive that is small, else None, and the archive from its beginning."""
+    begin, rest = b"", aiter(archive)
+    while len(begin) <= LIMIT:
+        piece = await anext(rest, b"")
+        if not piece:
+            return begin, _chained(begin, rest)
+        begin += piece
+    return None, _chained(begin, rest)
+
+
+async def _chained(begin: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    yield begin
+    async for piece in rest:
+        yield piece
+
+
+async def _line(talk: Talk) -> bytes:
+    """The next line that it says, without its end; empty where no whole line comes."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = await talk.hear()
+        if not piece:
+            return b""
+        line += piece
+    return line[:-1]
+
+
+def _is_able(capabilities: bytes) -> bool:
+    """Whether a shell that tells these may do whatever an engine can."""
+    with suppress(ValueError):
+        return int(capabilities, 16) & _NEEDED == _NEEDED
+    return False
+
+
+def _renamed(archive: bytes, mark: str) -> tuple[list[str], bytes] | None:
+    """The paths of the files of an archive, and it with other names for them.
+
+    None where it has anything but a few plain files and links.
+    """
+    paths: list[str] = []
+    out = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            # Not every `tar` gives links to their owner.
+            is_link = member.issym() and not (member.uid or member.gid)
+            if not (member.isreg() or is_link) or member.pax_headers:
+                return None
+            path = f"/{member.name}"
+            if "\n" in path or len(paths) == _FEW:
+                return None
+            member.name = _place(path, mark, len(paths)).lstrip("/")
+            paths.append(path)
+            out.write(member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
+            content = tar.extractfile(member) if member.isreg() else None
+            if content is not None:
+                out.write(content.read())
+                out.write(bytes(-member.size % tarfile.BLOCKSIZE))
+    out.write(bytes(2 * tarfile.BLOCKSIZE))
+    return paths, out.getvalue()
+
+
+def _place(path: str, mark: str, number: int) -> str:
+    """Where the file of that number is before it is renamed."""
+    return f"{posixpath.dirname(path).rstrip('/')}/{mark}{number}"

@@ -1,0 +1,261 @@
+"""The shell that stays in a container: here in none, so that it can be stopped at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from livepush import shell
+from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.replies import Json
+from livepush.resident import LIMIT, Resident, gathered
+from tests.archives import Item, packed
+
+SLOW = 'mv() { sleep 0.2; command mv "$@"; }\n'  # so that there is a moment before the rename
+
+
+class Local:
+    """`calls.Connection`, as far as a resident needs one, to a shell of this machine."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        self.paused = self.is_lost = False
+        self.opened = 0
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
+        if path.endswith("/exec"):
+            return {"Id": "command"}
+        if path.startswith("exec/"):
+            assert self.process is not None
+            return {"Running": self.process.returncode is None, "ExitCode": None}
+        state = {"Running": True, "Paused": self.paused}
+        config: Json = {"Env": ["A=1"]}
+        return {"Id": "c", "Name": "/c", "Image": "i", "Config": config, "HostConfig": {}} | {
+            "State": state
+        }
+
+    async def talk(self, command: str, what: str) -> LocalTalk:
+        self.opened += 1
+        pipe = asyncio.subprocess.PIPE
+        self.process = await asyncio.create_subprocess_exec(
+            shell.SHELL, "-c", self.program, stdin=pipe, stdout=pipe, cwd="/"
+        )
+        return LocalTalk(self)
+
+
+class LocalTalk:
+    def __init__(self, connection: Local) -> None:
+        assert connection.process is not None
+        self._connection, self._process = connection, connection.process
+
+    async def tell(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+
+    async def hear(self) -> bytes:
+        assert self._process.stdout is not None
+        if self._connection.is_lost:
+            raise EngineError("broken off")
+        return await self._process.stdout.read(100)
+
+    async def aclose(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+
+@contextlib.asynccontextmanager
+async def opened(connection: Local) -> AsyncIterator[Resident]:
+    resident = Resident(connection, "c")  # type: ignore[arg-type]  # it uploads nothing
+    await resident.open()
+    try:
+        yield resident
+    finally:
+        await resident.aclose()
+        if connection.process is not None:
+            await connection.process.wait()
+
+
+@pytest.fixture
+def connection() -> Local:
+    # Whatever this test may do here, the shell is to take for enough.
+    return Local(shell.resident()[-1].replace('echo "$value"', "echo ffffffff"))
+
+
+@pytest.fixture
+async def resident(connection: Local) -> AsyncIterator[Resident]:
+    async with opened(connection) as resident:
+        yield resident
+
+
+def names(directory: Path) -> set[str]:
+    return {each.name for each in directory.iterdir()}
+
+
+def file(path: Path, content: bytes = b"new", mode: int = 0o640) -> bytes:
+    return packed(_item(path, content, mode))
+
+
+def _item(path: Path, content: bytes = b"new", mode: int = 0o640) -> Item:
+    return Item(str(path).lstrip("/"), content=content, mode=mode)
+
+
+async def test_files_come_with_mode_and_time(resident: Resident, tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"before")
+    (tmp_path / "to old").symlink_to("old")
+    archive = packed(
+        _item(tmp_path / "old", bytes(range(256)) * 100, 0o751),
+        _item(tmp_path / "it's new"),
+        _item(tmp_path / "to old"),
+        Item(str(tmp_path / "link").lstrip("/"), "link", target="old"),
+    )
+    assert await resident.place(archive)
+    assert (tmp_path / "old").read_bytes() == bytes(range(256)) * 100
+    assert (tmp_path / "old").stat().st_mode & 0o7777 == 0o751
+    assert (tmp_path / "old").stat().st_mtime == 0
+    assert not (tmp_path / "to old").is_symlink()
+    assert (tmp_path / "link").readlink() == Path("old")
+    assert names(tmp_path) == {"old", "it's new", "to old", "link"}
+    assert resident.litter == []
+
+
+async def test_many_requests_one_after_another(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    for number in range(20):
+        content = b"%d\0\n" % number * 1000
+        assert await resident.place(file(tmp_path / "a", content))
+        assert (tmp_path / "a").read_bytes() == content
+        assert await resident.remove([str(tmp_path / "a")], [])
+        assert not (tmp_path / "a").exists()
+    assert connection.opened == 1
+
+
+@pytest.mark.parametrize("there", ["directory", "link to a directory", "no parent"])
+async def test_what_mv_would_misunderstand_is_declined(
+    resident: Resident, tmp_path: Path, there: str
+) -> None:
+    path = tmp_path / "a"
+    (tmp_path / "real").mkdir()
+    if there == "directory":
+        path.mkdir()
+    elif there == "no parent":
+        path = path / "b"
+    else:
+        path.symlink_to("real")
+    assert not await resident.place(file(path))
+    assert names(tmp_path) <= {"a", "real"}
+    assert await resident.place(file(tmp_path / "other")), "it is still in step"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        Item("d", "dir"),
+        Item("two\nlines"),
+        Item("x" * 20, content=b"1" * 10),
+    ],
+    ids=["a directory", "a line end", "long names"],
+)
+async def test_what_is_not_for_it_is_not_tried(
+    resident: Resident, connection: Local, tmp_path: Path, item: Item
+) -> None:
+    many = 900 if item.name.startswith("x") else 1
+    place = str(tmp_path).lstrip("/")
+    items = [Item(f"{place}/{item.name}{n}", item.kind) for n in range(many)]
+    assert not await resident.place(packed(*items))
+    assert names(tmp_path) == set()
+
+
+async def test_what_fails_leaves_nothing(connection: Local, tmp_path: Path) -> None:
+    connection.program = connection.program.replace("tar -xpf -", "{ tar -xpf -; false; }")
+    async with opened(connection) as resident:
+        assert not await resident.place(packed(_item(tmp_path / "a"), _item(tmp_path / "b")))
+    assert names(tmp_path) == set()
+
+
+async def test_a_shell_without_the_rights_is_not_used(tmp_path: Path) -> None:
+    able = shell.resident()[-1]
+    for program in (able.replace('"$value"', "0"), able.replace("echo abc", "echo"), "exit 1"):
+        connection = Local(program)
+        async with opened(connection) as resident:
+            assert not await resident.place(file(tmp_path / "a"))
+    assert names(tmp_path) == set()
+
+
+async def test_one_that_was_lost_is_opened_again(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    assert connection.process is not None
+    connection.process.kill()
+    await connection.process.wait()
+    assert not await resident.place(file(tmp_path / "a"))
+    await resident.open()
+    assert await resident.place(file(tmp_path / "a"))
+    assert connection.opened == 2
+
+
+async def test_one_that_dies_amid_a_request_tells_its_litter(
+    connection: Local, tmp_path: Path
+) -> None:
+    connection.program = connection.program.replace("mv -f", "kill -KILL $$; mv -f")
+    async with opened(connection) as resident:
+        assert not await resident.place(file(tmp_path / "a"))
+        assert resident.litter == [str(tmp_path / name) for name in names(tmp_path)]
+
+
+async def test_no_other_road_while_it_may_be_at_work(connection: Local, tmp_path: Path) -> None:
+    connection.program = SLOW + connection.program
+    async with opened(connection) as resident:
+        placing = asyncio.ensure_future(resident.place(file(tmp_path / "a")))
+        while names(tmp_path) == set():  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0.001)
+        placing.cancel()
+        await asyncio.wait({placing})
+        assert not (tmp_path / "a").exists()
+        await resident.settle()
+        assert (tmp_path / "a").exists()
+
+
+async def test_a_shell_whose_connection_is_lost_has_to_end(
+    connection: Local, tmp_path: Path
+) -> None:
+    connection.program = SLOW + connection.program
+    async with opened(connection) as resident:
+        connection.is_lost = True
+        assert not await resident.place(file(tmp_path / "a"))
+        assert connection.process is not None
+        assert connection.process.returncode is not None
+        assert (tmp_path / "a").exists()
+
+
+async def test_a_paused_container_is_told(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    assert connection.process is not None
+    connection.process.send_signal(signal.SIGSTOP)
+    connection.paused = True
+    try:
+        for _ in range(2):
+            with pytest.raises(ContainerNotRunningError, match="paused"):
+                await resident.place(file(tmp_path / "a"))
+    finally:
+        connection.process.send_signal(signal.SIGCONT)
+    await resident.settle()
+    assert (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("size", [0, LIMIT, LIMIT + 1])
+async def test_what_is_small_is_gathered_whole(size: int) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, size, 1000):
+            yield bytes(min(1000, size - start))
+
+    whole, again = await gathered(pieces())
+    assert (whole is not None) == (size <= LIMIT)
+    assert b"".join([piece async for piece in again]) == bytes(size)
