@@ -210,6 +210,13 @@ async def delete(
             raise EngineError(f"Not all could be deleted in the container {container}: {said}")
 
 
+async def end(requests: Requests, container: str, session: str) -> None:
+    """Ends at once all of the session of that name. Raises `EngineError` where it cannot be."""
+    status, _ = await _as_root(requests, container, shell.ending(session, _NO_MARK, 0))
+    if status:
+        raise EngineError(f"The shell {session} in the container {container} does not end.")
+
+
 def missing(container: str) -> ContainerNotRunningError:
     return ContainerNotRunningError(f"There is no container {container}.")
 

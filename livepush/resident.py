@@ -8,8 +8,8 @@ It is told what to do over its standard input (`livepush.shell.resident`) and an
 - No other road is taken while it may still be at a request: the shell of a frozen container would
   carry that out later, over something newer. So what is unanswered is waited for, also by whoever
   comes after one that was cancelled, and a shell that was lost has to have ended.
-- It ends with its container, and with its connection. What one that was lost amid a request may
-  have left behind is its `litter`.
+- It ends with its container, and with its connection. One that does not answer counts as lost, and
+  is ended. What a lost one may have left behind is its `litter`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from contextlib import suppress
 from livepush import shell
 from livepush.calls import Connection, Talk
 from livepush.errors import ContainerNotRunningError, EngineError
-from livepush.execution import created, root_config, state
+from livepush.execution import created, end, root_config, state
 from livepush.replies import container_info, understood
 
 LIMIT = 128 * 1024
@@ -35,10 +35,10 @@ LIMIT = 128 * 1024
 _FEW = 32  # files that are renamed one by one
 _LINE = 16 * 1024  # bytes of a request, which the shell reads one by one
 _NEEDED = 0b11011  # CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID: as an engine writes
-_OPENING = 10.0  # seconds for a shell to begin
+_OPENING = 5.0  # seconds for a shell to begin
 _QUIET = 1.0  # seconds without an answer until somebody looks why
-_PATIENCE = 30.0  # seconds for an answer
-_GONE = 5.0  # seconds for a shell to end that has lost its connection
+_PATIENCE = 10.0  # seconds for an answer
+_GONE = 1.0  # seconds for a shell to end that has lost its connection
 _LOOK = 0.05  # seconds between two looks whether it has
 
 
@@ -53,11 +53,12 @@ class Resident:
         self._connection = connection
         self._container = container
         self._what = f"open a shell in the container {container}"
-        self._mark = f".livepush-{secrets.token_hex(4)}-"
+        self._name = f"livepush-{secrets.token_hex(4)}"
+        self._mark = f".{self._name}-"
         self._opening: asyncio.Task[None] | None = None
         self._talk: Talk | None = None
         self._command = ""  # the engine's id of a shell that may be there
-        self._asked: asyncio.Task[bool | None] | None = None
+        self._asked: asyncio.Task[bool] | None = None
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -120,11 +121,11 @@ class Resident:
         info = await self._connection.json("GET", path, self._what)
         with understood(self._what):
             env = container_info(info).env
-        config = {**root_config(shell.resident(), env), "AttachStdin": True}
+        config = {**root_config(shell.resident(self._name), env), "AttachStdin": True}
         command = await created(self._connection, self._container, config)
         talk = await self._connection.talk(command, self._what)
         try:
-            is_able = _is_able(await _line(talk))
+            is_able = _is_able(await _line(talk)) and await _answers(talk)
         except BaseException:  # a cancel as well: nobody else knows of it yet
             await talk.aclose()
             raise
@@ -145,49 +146,60 @@ class Resident:
             self._asked = asyncio.ensure_future(self._exchanged(self._talk, request + body))
             return await self._settled()
 
-    async def _exchanged(self, talk: Talk, request: bytes) -> bool | None:
-        """Whether the shell did it; None where the shell was lost."""
+    async def _exchanged(self, talk: Talk, request: bytes) -> bool:
+        """Whether the shell did it. Where it does not say so, it is lost."""
         answer = b""
         with suppress(EngineError):
             await talk.tell(request)
             answer = await _line(talk)
         if answer:
             self.litter.clear()
-            return answer == b"0"
-        self._talk = None
-        await talk.aclose()
-        return None
+        else:
+            self._talk = None
+            await talk.aclose()
+        return answer == b"0"
 
     async def _settled(self) -> bool:
         done = False
         if self._asked is not None:
             await self._answered(self._asked)
-            done, self._asked = bool(self._asked.result()), None
+            done, self._asked = not self._asked.cancelled() and self._asked.result(), None
         if self._talk is None and self._command:
             await self._ended()
             self._command = ""
         return done
 
-    async def _answered(self, asked: asyncio.Task[bool | None]) -> None:
+    async def _answered(self, asked: asyncio.Task[bool]) -> None:
         deadline = time.monotonic() + _PATIENCE
         while not asked.done():
             await asyncio.wait({asked}, timeout=_QUIET)
             if asked.done():
                 return
-            info = await self._connection.json(
-                "GET", f"containers/{self._container}/json", self._what
-            )
+            path = f"containers/{self._container}/json"
+            info = await self._connection.json("GET", path, self._what)
             with understood(self._what):
                 if container_info(info).paused:
                     raise ContainerNotRunningError(f"The container {self._container} is paused.")
             if time.monotonic() > deadline:
-                raise EngineError(f"A shell in the container {self._container} does not answer.")
+                await self._lose(asked)
+
+    async def _lose(self, asked: asyncio.Task[bool]) -> None:
+        asked.cancel()
+        await asyncio.wait({asked})
+        if self._talk is not None:
+            await self._talk.aclose()
+            self._talk = None
 
     async def _ended(self) -> None:
+        """Waits until a lost shell is gone, and sees to it.
+
+        Raises `EngineError` where that cannot be had.
+        """
         deadline = time.monotonic() + _GONE
         while await self._runs():
             if time.monotonic() > deadline:
-                raise EngineError(f"A shell in the container {self._container} does not end.")
+                await end(self._connection, self._container, self._name)
+                return
             await asyncio.sleep(_LOOK)
 
     async def _runs(self) -> bool:
@@ -228,6 +240,12 @@ async def _line(talk: Talk) -> bytes:
             return b""
         line += piece
     return line[:-1]
+
+
+async def _answers(talk: Talk) -> bool:
+    """Whether what it is told reaches it: not everything that stands before an engine lets it."""
+    await talk.tell(shell.NOTHING)
+    return await _line(talk) == b"0"
 
 
 def _is_able(capabilities: bytes) -> bool:

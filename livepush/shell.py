@@ -236,14 +236,20 @@ def deletions(paths: Sequence[str], directories: Sequence[str]) -> Iterator[list
         yield [SHELL, "-c", f'{_REMOVE}remove "$@"', "sh", *batch]
 
 
-def resident() -> list[str]:
+def resident(name: str) -> list[str]:
     """A shell that stays, and does what `placing` and `removing` say, written to its input.
 
-    Its first line on standard output are its capabilities, a hexadecimal number; there is none
+    `name` is that of its session, for `ending`.
+
+    Its first line on standard output is its capabilities, a hexadecimal number; there is none
     where a tool is missing. Then each request is answered by a line with its status. It ends with
     its input.
     """
-    return [SHELL, "-c", _RESIDE]
+    return [SHELL, "-c", f"# {name}\n{_RESIDE}"]
+
+
+NOTHING = b":\n"
+"""What a resident is told to have it answer."""
 
 
 def placing(size: int, mark: str, paths: Sequence[str]) -> bytes:

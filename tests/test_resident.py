@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from livepush import resident as resident_module
 from livepush import shell
 from livepush.errors import ContainerNotRunningError, EngineError
 from livepush.replies import Json
@@ -25,7 +26,7 @@ class Local:
     def __init__(self, program: str) -> None:
         self.program = program
         self.paused = self.is_lost = False
-        self.opened = 0
+        self.opened = self.ended = 0
         self.process: asyncio.subprocess.Process | None = None
 
     async def json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
@@ -33,12 +34,20 @@ class Local:
             return {"Id": "command"}
         if path.startswith("exec/"):
             assert self.process is not None
-            return {"Running": self.process.returncode is None, "ExitCode": None}
+            return {"Running": self.process.returncode is None, "ExitCode": 0}
         state = {"Running": True, "Paused": self.paused}
         config: Json = {"Env": ["A=1"]}
         return {"Id": "c", "Name": "/c", "Image": "i", "Config": config, "HostConfig": {}} | {
             "State": state
         }
+
+    async def pieces(self, *_: object, **__: object) -> AsyncIterator[bytes]:
+        """Carries out the only command that there is: the one that ends the shell."""
+        assert self.process is not None
+        self.process.kill()
+        await self.process.wait()
+        self.ended += 1
+        yield b""
 
     async def talk(self, command: str, what: str) -> LocalTalk:
         self.opened += 1
@@ -84,7 +93,7 @@ async def opened(connection: Local) -> AsyncIterator[Resident]:
 @pytest.fixture
 def connection() -> Local:
     # Whatever this test may do here, the shell is to take for enough.
-    return Local(shell.resident()[-1].replace('echo "$value"', "echo ffffffff"))
+    return Local(shell.resident("name")[-1].replace('echo "$value"', "echo ffffffff"))
 
 
 @pytest.fixture
@@ -180,7 +189,7 @@ async def test_what_fails_leaves_nothing(connection: Local, tmp_path: Path) -> N
 
 
 async def test_a_shell_without_the_rights_is_not_used(tmp_path: Path) -> None:
-    able = shell.resident()[-1]
+    able = shell.resident("name")[-1]
     for program in (able.replace('"$value"', "0"), able.replace("echo abc", "echo"), "exit 1"):
         connection = Local(program)
         async with opened(connection) as resident:
@@ -248,6 +257,30 @@ async def test_a_paused_container_is_told(
         connection.process.send_signal(signal.SIGCONT)
     await resident.settle()
     assert (tmp_path / "a").exists()
+
+
+async def test_one_that_does_not_answer_is_ended(
+    connection: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resident_module, "_QUIET", 0.01)
+    monkeypatch.setattr(resident_module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(resident_module, "_GONE", 0.0)
+    connection.program = connection.program.replace("place() {", "place() {\n  exec sleep 1000")
+    async with opened(connection) as resident:
+        assert not await resident.place(file(tmp_path / "a"))
+        assert connection.ended == 1
+        assert resident.litter
+        await resident.settle()
+
+
+async def test_one_that_hears_nothing_is_not_used(
+    connection: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a proxy that passes on the answers only."""
+    monkeypatch.setattr(resident_module, "_OPENING", 0.2)
+    connection.program = connection.program.replace("while IFS=", "exec sleep 1\nwhile IFS=")
+    async with opened(connection) as resident:
+        assert not await resident.place(file(tmp_path / "a"))
 
 
 @pytest.mark.parametrize("size", [0, LIMIT, LIMIT + 1])

@@ -135,9 +135,11 @@ class FaultyEngine:
         fault: Fault | None,
     ) -> None:
         there, back = await asyncio.open_unix_connection(self._engine)
-        gone = asyncio.ensure_future(reader.read())
+        is_talk = b"upgrade" in _fields(head)
+        gone: asyncio.Future[object]
+        gone = asyncio.ensure_future(_passed(reader, back) if is_talk else reader.read())
         try:
-            back.write(_for_one(head) + body)
+            back.write((head if is_talk else _for_one(head)) + body)
             if fault is None:
                 passing = asyncio.ensure_future(_passed(there, writer))
                 # A client that goes away takes its request with it.
@@ -147,7 +149,7 @@ class FaultyEngine:
             if fault == "lost amid":
                 await there.read(1)
                 return
-            answer = await there.read()
+            answer = await (there.read(_PIECE) if is_talk else there.read())
             if fault == "nonsense":
                 writer.write(_whole(fault))
             elif fault == "cut short":
