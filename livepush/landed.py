@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from livepush.manifest import Delta, Item, Manifest
@@ -25,6 +25,8 @@ class Landed:
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = steps
         self._manifests: dict[int, Manifest] = {}
+        self._items: dict[int, dict[str, Item]] = {}  # theirs, to be changed in place
+        self._written: dict[int, dict[str, list[str]]] = {}  # paths by source, where it is known
         self._uncovered: set[int] = set()
 
     def __getitem__(self, position: int) -> Manifest:
@@ -38,13 +40,35 @@ class Landed:
 
     def believe(self, position: int, manifest: Manifest) -> None:
         """Takes `manifest` to be in the container."""
-        self._manifests[position] = manifest
+        items = self._items[position] = dict(manifest.items)
+        self._manifests[position] = replace(manifest, items=items)
+        self._written.pop(position, None)
+
+    def snapshot(self, position: int) -> Manifest:
+        """What the copy has written, as it is known now."""
+        return replace(self[position], items=dict(self[position].items))
+
+    def written_from(self, position: int, sources: Collection[str]) -> dict[str, Item] | None:
+        """What the copy has written from each of `sources`; None where it is not known of one.
+
+        It takes as long as there are sources, not as long as there are items.
+        """
+        if position not in self._written:
+            written = self._written[position] = {}
+            for path, item in self[position].items.items():
+                written.setdefault(item.source, []).append(path)
+        written, found = self._written[position], {}
+        for source in sources:
+            if source not in written:
+                return None
+            found.update({path: self._items[position][path] for path in written[source]})
+        return found
 
     def doubt(self, position: int, changes: Delta) -> None:
         """Before an upload: what it will touch is not known any more."""
-        landed = self[position]
-        doubted = dict.fromkeys(changes.written, _DOUBTED)
-        self._manifests[position] = replace(landed, items={**landed.items, **doubted})
+        if position not in self._items:
+            self.believe(position, Manifest())
+        self._items[position].update(dict.fromkeys(changes.written, _DOUBTED))
 
     def doubt_unlike(self, position: int, paths: Iterable[str], there: Tree) -> None:
         """Doubts those of `paths` that are not the same in `there`: what the container has."""
@@ -63,8 +87,13 @@ class Landed:
         wanted: Manifest,
         changes: Delta,
         sent: Mapping[str, Item],
+        *,
+        part: bool,
     ) -> None:
-        """After an upload: `wanted` is there, with the digests of what was sent, now or before."""
+        """After an upload: `wanted` is there, with the digests of what was sent, now or before.
+
+        A `part` says nothing of the other items.
+        """
         items = {}
         for path, item in wanted.items.items():
             if path in sent:
@@ -73,7 +102,10 @@ class Landed:
                 items[path] = _with_digest(item, before.items.get(path))
             elif path in before.items:
                 items[path] = _DOUBTED  # its source was gone, what it was before is still there
-        self._manifests[position] = replace(wanted, items=items)
+        if part:
+            self._items[position].update(items)
+            return
+        self.believe(position, replace(wanted, items=items))
         self._uncovered.discard(position)
 
     def unhidden(self, position: int, changes: Delta) -> Delta:

@@ -152,15 +152,13 @@ class _Writer:
         elif path in self.on_the_way:
             self.made[path] = replace(self.made[path], mode=entry.mode)
         else:
-            self.made[path] = self._like_source(entry)
+            self.made[path] = _like_source(self._copy, entry, self._owner)
             self.on_the_way.add(path)
 
     def _add(self, path: str, entry: Entry, source: str) -> None:
         if entry.kind == "other" or (self._copy.legacy and _is_whiteout(path)):
             return
-        entry = self._like_source(entry)
-        if self._copy.legacy and _changes_owner(self._copy, entry):
-            entry = replace(entry, mode=_after_chown(entry.mode), xattrs=())
+        entry = _written(self._copy, entry, self._owner)
         there = self.items.get(path)
         if path in self.made and entry.kind != "dir":
             raise Conflict(path)
@@ -170,21 +168,50 @@ class _Writer:
         self.on_the_way.discard(path)
         self.items[path] = Item(entry, source)
 
-    def _like_source(self, entry: Entry) -> Entry:
-        """The entry of a source with what the flags say instead."""
-        if self._owner is not None:
-            entry = replace(entry, uid=self._owner[0], gid=self._owner[1])
-        if self._copy.chmod is not None and entry.kind != "link":
-            kept = entry.mode & self._copy.chmod_keeps
-            entry = replace(entry, mode=kept | self._copy.chmod)
-        return entry
-
     def _make_room(self, path: str) -> None:
         """Something of another kind comes to `path`, which only the engine's own builder takes."""
         if not self._copy.legacy:
             raise Conflict(path)
         for held in [held for held in self.items if held.startswith(f"{path}/")]:
             del self.items[held]
+
+
+def saved_again(
+    copy: Copy, tree: Tree, landed: Mapping[str, Item], owner: tuple[int, int] | None
+) -> dict[str, Item] | None:
+    """What `copy` writes where it has written the plain files of `landed`, as they are by now.
+
+    None where one of them is no plain file, or was none: then more than these may be different.
+    """
+    wanted = {}
+    for path, item in landed.items():
+        entry = tree.get(item.source)
+        if entry is None or not (_is_plain(entry) and _is_plain(item.entry)):
+            return None
+        wanted[path] = replace(item, entry=_written(copy, entry, owner))
+    return wanted
+
+
+def _is_plain(entry: Entry) -> bool:
+    return entry.kind == "file" and entry.inode is None and entry.content is None
+
+
+def _written(copy: Copy, entry: Entry, owner: tuple[int, int] | None) -> Entry:
+    """The entry of a source as `copy` writes it."""
+    entry = _like_source(copy, entry, owner)
+    if copy.legacy and _changes_owner(copy, entry):
+        entry = replace(entry, mode=_after_chown(entry.mode), xattrs=())
+    return entry
+
+
+def _like_source(copy: Copy, entry: Entry, owner: tuple[int, int] | None) -> Entry:
+    """The entry of a source with what the flags say instead."""
+    if owner is not None:
+        entry = replace(entry, uid=owner[0], gid=owner[1])
+    if copy.chmod is not None and entry.kind != "link":
+        kept = entry.mode & copy.chmod_keeps
+        entry = replace(entry, mode=kept | copy.chmod)
+    return entry
 
 
 def _changes_owner(copy: Copy, entry: Entry) -> bool:

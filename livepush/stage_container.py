@@ -22,7 +22,16 @@ from livepush.errors import NoShellError, UnsupportedError
 from livepush.image_files import ImageFiles
 from livepush.journal import Journal, Touched
 from livepush.landed import Landed, clashes
-from livepush.manifest import Conflict, Delta, Item, Manifest, ancestry, delta, manifest
+from livepush.manifest import (
+    Conflict,
+    Delta,
+    Item,
+    Manifest,
+    ancestry,
+    delta,
+    manifest,
+    saved_again,
+)
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
 from livepush.mounted import Mounted
 from livepush.origin import fetch_text, fetch_tree
@@ -99,6 +108,7 @@ class StageContainer:
             mounted=self._mounted,
         )
         self._done: dict[int, Landing] = {}
+        self._owners: dict[int, tuple[int, int] | None] = {}  # of the last manifest of each copy
         self._passwd = self._group = ""
         self._users_known = False
         self._journal = Journal() if journal is None else journal
@@ -152,6 +162,7 @@ class StageContainer:
         self._destinations.built(position, self._copies()[position], tree)
         wanted = self._wanted(position, tree)
         self._landed.believe(position, wanted)
+        self._owners[position] = self._chown(self._copies()[position])
         self._standing.believe(wanted.made)
 
     def has_taken(self, position: int, sources: Collection[str]) -> bool:
@@ -209,9 +220,17 @@ class StageContainer:
         """
         step = self._copies()[position]
         await self._learn_users()
-        await self._destinations.settle(position, step, files.tree, self._beneath)
-        landed = self._landed[position]
-        wanted, changes, refusal = await self._compared(position, files, takes, full=full)
+        part = None if full else self._part(position, files.tree, takes)
+        if part is None:
+            await self._destinations.settle(position, step, files.tree, self._beneath)
+            landed = self._landed.snapshot(position)
+            wanted = self._wanted(position, files.tree)
+            self._owners[position] = self._chown(step)
+        else:
+            landed, wanted = part
+        wanted, changes, refusal = await self._compared(
+            position, files, takes, landed, wanted, full=full
+        )
         self._landed.doubt(position, changes)
         clearing = await cleared(position, changes.deleted, wanted, self._landed, self._beneath)
         uploaded = [p for p, item in changes.written.items() if item.entry.kind != "dir"]
@@ -223,7 +242,7 @@ class StageContainer:
         if full or changes.written or wanted.made != landed.made:
             made = await self._standing.to_make(position, wanted, full=full)
         sent = await self._upload(changes.written, made, files)
-        self._landed.settle(position, landed, wanted, changes, sent)
+        self._landed.settle(position, landed, wanted, changes, sent, part=part is not None)
         self._standing.believe(wanted.made)
         news = {p: made[p] for p in made if landed.made.get(p) != wanted.made.get(p)}
         self._account(on_behalf_of, clearing, {**news, **sent})
@@ -279,16 +298,42 @@ class StageContainer:
 
     def _wanted(self, position: int, tree: Tree) -> Manifest:
         step = self._copies()[position]
+        return manifest(step, tree, self._destinations[position], self._chown(step))
+
+    def _chown(self, step: Copy) -> tuple[int, int] | None:
         by = resolve_legacy if step.legacy else resolve
-        owner = by(step.chown, self._passwd, self._group) if step.chown else None
-        return manifest(step, tree, self._destinations[position], owner)
+        return by(step.chown, self._passwd, self._group) if step.chown else None
+
+    def _part(
+        self, position: int, tree: Tree, takes: frozenset[str]
+    ) -> tuple[Manifest, Manifest] | None:
+        """What the copy has written from `takes`, and what it writes from them now.
+
+        None where that may not be all that differs. Saves of plain files are most of all changes,
+        and a context may be large.
+        """
+        step, landed = self._copies()[position], self._landed[position]
+        owner = self._chown(step)
+        if step.origin is not None or self._owners.get(position, owner) != owner:
+            return None
+        before = self._landed.written_from(position, takes)
+        after = saved_again(step, tree, before, owner) if before else None
+        if before is None or after is None:
+            return None
+        return replace(landed, items=before), replace(landed, items=after)
 
     async def _compared(
-        self, position: int, files: Files, takes: frozenset[str], *, full: bool
+        self,
+        position: int,
+        files: Files,
+        takes: frozenset[str],
+        landed: Manifest,
+        wanted: Manifest,
+        *,
+        full: bool,
     ) -> tuple[Manifest, Delta, str]:
         """What the copy writes now, what that changes, and why not all of it can be had."""
-        step, landed = self._copies()[position], self._landed[position]
-        wanted = self._wanted(position, files.tree)
+        step = self._copies()[position]
         conflict = self._landed.conflict(position, wanted)
         if conflict is not None and not step.legacy:
             raise Conflict(conflict)

@@ -19,6 +19,7 @@ from livepush.manifest import (
     gone,
     manifest,
     passed,
+    saved_again,
 )
 from livepush.model import Copy, Entry
 from livepush.selection import MissingSource
@@ -482,3 +483,50 @@ def test_where_a_directory_that_is_gone_was_passed(
     assert [where for where, _ in found] == ([place] if place else [])
     below = ("x", "y", "x/x", "x/y", "s/x", "s/y")
     assert {each for each in below for _, takes in found if takes(each)} == taken
+
+
+# saved_again
+
+
+PLAIN = replace(FILE, inode=None, mode=0o6755)
+SAVED = replace(PLAIN, mode=0o2640, size=9, digest=b"2", stamp=(2,), xattrs=(("user.a", b"1"),))
+
+
+@pytest.mark.parametrize("owner", [None, (11, 12)])
+@pytest.mark.parametrize("destination", [INTO, ONTO])
+@pytest.mark.parametrize(
+    "step",
+    [
+        copy("d"),
+        copy("d/f"),
+        copy("d/[f]*"),
+        copy("d", "d/f"),
+        copy("d/f", legacy=True),
+        copy("d", legacy=True, chown="a"),
+        copy("d", chmod=0o751),
+        parents("d", "f"),
+        copy("l"),
+    ],
+    ids=str,
+)
+def test_a_saved_file_is_written_as_it_would_be_with_all_others(
+    step: Copy, destination: Destination, owner: tuple[int, int] | None
+) -> None:
+    before = tree(d=DIR, d__f=PLAIN, d__g=PLAIN, l=replace(LINK, target="d/f"))
+    after = tree(d=DIR, d__f=SAVED, d__g=PLAIN, l=replace(LINK, target="d/f"))
+    landed = manifest(step, before, destination, owner).items
+    of_it = {path: item for path, item in landed.items() if item.source == "d/f"}
+    again = saved_again(step, after, of_it, owner)
+    assert again
+    assert {**landed, **again} == manifest(step, after, destination, owner).items
+
+
+@pytest.mark.parametrize("now", [None, FILE, DIR, LINK, FIFO])
+def test_what_is_no_plain_file_may_concern_more_than_itself(now: Entry | None) -> None:
+    step, others = copy("d"), {"d__g": PLAIN}
+    landed = manifest(step, tree(d__f=PLAIN, **others), INTO, None).items
+    changed = tree(d__f=now, **others) if now is not None else tree(**others)
+    assert saved_again(step, changed, {"/o/f": landed["/o/f"]}, None) is None
+    if now is not None:
+        landed = {"/o/f": Item(now, "d/f")}
+        assert saved_again(step, tree(d__f=PLAIN), landed, None) is None

@@ -10,6 +10,7 @@ from typing import IO
 
 import pytest
 
+from livepush import stage_container
 from livepush.engine import ImageConfig
 from livepush.errors import EngineError, UnsupportedError
 from livepush.image_files import ImageFiles
@@ -499,3 +500,13 @@ async def test_a_directory_where_a_later_copy_has_a_file_is_refused_as_a_build_d
     del world.context.files["s/a"]
     world.context.files["s/a/b"] = "2"  # the later copy changes in the same way
     await world.container.land(0, world.context, takes=frozenset({"a", "a/b"}), on_behalf_of=0)
+
+
+async def test_a_saved_file_costs_no_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await bare()
+    monkeypatch.setattr(stage_container, "manifest", None)  # of all that the copy writes
+    await world.save("app/x", "1")
+    await world.save("app/x", "2")
+    monkeypatch.undo()
+    await world.save("app/new", "3")
+    assert [world.holds(f"/{path}") for path in ("app/x", "app/y", "app/new")] == ["2", "y", "3"]
