@@ -63,6 +63,7 @@ class ContainerInfo:
     workdir: str = ""
     mounts: tuple[str, ...] = ()
     stop_timeout: int | None = None  # seconds
+    stop_signal: str = ""
     paused: bool = False
 
 
@@ -200,6 +201,7 @@ class Engine(Protocol):
     async def restart(self, container: str, *, grace: float) -> None:
         """Stops the container by its own stop signal, kills it after `grace` seconds, starts it.
 
+        Where it is known that the signal does nothing, it is killed at once.
         Never removes it, also where it was started to be removed when it ends. Cancelled, it
         finishes: a container that was stopped for a restart is started.
         """

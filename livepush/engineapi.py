@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import posixpath
+import signal
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -34,6 +35,7 @@ from livepush.replies import Json, Reply, understood
 from livepush.resident import Resident, gathered
 from livepush.shield import finish, settle
 
+_TERM = ("", "TERM", "SIGTERM", "15")  # as users write it, or leave it to be
 _BAD_REQUEST = 400
 _NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
 _LOOP = ("too many links", "too many levels of symbolic links")  # it follows a link for ever
@@ -195,6 +197,8 @@ class ApiEngine(Engine):
         await finish(self._restart(container, math.ceil(grace)))
 
     async def _restart(self, container: str, seconds: int) -> None:
+        if seconds and await self._is_in_vain(container):
+            seconds = 0
         path, what = f"{_of(container)}/restart?t={seconds}", f"restart the container {container}"
         try:
             await self._connection.answer("POST", path, what, patience=_START + seconds)
@@ -350,6 +354,16 @@ class ApiEngine(Engine):
                     resident.litter += litter
                     raise
         return resident
+
+    async def _is_in_vain(self, container: str) -> bool:
+        """Whether the stop signal of the container surely does nothing."""
+        resident = self._residents.get(container)
+        info = await self.container(container) if resident is not None else None
+        if resident is None or info is None or info.paused or info.stop_signal not in _TERM:
+            return False
+        with contextlib.suppress(EngineError, ContainerNotRunningError):
+            return await resident.is_ignored(signal.SIGTERM)
+        return False
 
     async def _existing(self, container: str) -> ContainerInfo:
         info = await self.container(container)

@@ -34,8 +34,8 @@ from livepush.push import Pushes
 from livepush.unsettled import Unsettled
 from livepush.watch import EVERYTHING, Hints, Watcher
 
-_CONTAINER_INTERVAL = 1.0  # seconds between two looks at the application's container
-_NO_TIME = 0.1  # seconds; a look at everything that takes no longer may follow each change
+_CONTAINER_INTERVAL = 2.0  # seconds between two looks at the application's container
+_NO_TIME = 0.02  # seconds; a look at everything that takes no longer may follow each change
 
 Trigger = Literal["notify", "polling", "manual"]
 

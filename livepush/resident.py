@@ -100,6 +100,13 @@ class Resident:
         """
         return await self._ask(shell.removing(paths, directories))
 
+    async def is_ignored(self, signal: int) -> bool:
+        """Whether the container's first process surely does nothing about that signal.
+
+        Raises as `settle` does.
+        """
+        return await self._ask(shell.ignoring(signal))
+
     async def aclose(self) -> None:
         """Lets the shell end, once it has done what it was asked."""
         for task in (self._opening, self._asked):

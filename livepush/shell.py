@@ -188,6 +188,11 @@ place() {
   for path; do rm -f "${path%/*}/$mark$number"; number=$((number + 1)); done
   return 1
 }
+ignores() {
+  while read -r key value; do
+    case $key in SigBlk: | SigCgt:) [ $((0x$value >> ($1 - 1) & 1)) = 0 ] || return 1 ;; esac
+  done </proc/1/status
+}
 [ "$(echo abc | take 2)" = ab ] || exit
 for tool in tar mv rm rmdir; do command -v $tool >/dev/null || exit; done
 while read -r key value; do [ "$key" = CapEff: ] && echo "$value"; done </proc/self/status
@@ -264,6 +269,14 @@ def placing(size: int, mark: str, paths: Sequence[str]) -> bytes:
 def removing(paths: Sequence[str], directories: Sequence[str]) -> bytes:
     """Removes `paths`, then the empty ones of `directories`."""
     return _request("remove", *_items(paths, directories))
+
+
+def ignoring(signal: int) -> bytes:
+    """Of status 0 where the container's first process does nothing about that signal.
+
+    To the first one the kernel hands only signals that it has a handler for, or waits for.
+    """
+    return _request("ignores", str(signal))
 
 
 def _request(*words: str) -> bytes:

@@ -21,7 +21,7 @@ from pathlib import Path
 _DESCRIPTORS = Path("/proc/self/fd")
 _INOTIFY = "anon_inode:inotify"
 _F_SETSIG, _F_SETOWN_EX, _F_GETOWN_EX, _F_OWNER_TID = 10, 15, 16, 0  # from Linux's fcntl.h
-_DROWSY = 0.1  # seconds, for which nothing else is heard of
+_DROWSY = 0.2  # seconds, for which nothing else is heard of
 _STEP = 0.005  # seconds between two looks where nothing wakes
 _AWAKE = 0.02  # seconds after news for the watcher to tell it
 _BLINK = 0.0005  # seconds between two looks in that time

@@ -35,6 +35,7 @@ from livepush.registration import LINGER, Registration
 Hints = frozenset[str]
 EVERYTHING: Hints = frozenset({""})
 
+_SELDOM = 1000  # of the time, at most one such part goes into looks that nobody asked for
 _AGAIN = 1.0  # s; between a hint and the same once more
 _PAUSE = 0.02  # s; between two registrations at least
 _ATTEMPTS = 10  # to register a tree that is being taken down
@@ -53,10 +54,10 @@ class Watcher:
     directories (relative paths) hold nothing of interest; it is asked anew once the consumer has
     dealt with a change of one of the `extra`, or with everything.
 
-    Everything is hinted at `interval` seconds after the consumer has last dealt with that; with
-    `polling`, after `poll_interval` seconds, or after as long as the consumer needed, and for no
-    other reason; and so it is, too, while the name of a directory is not UTF-8: watchfiles dies of
-    the look that somebody takes at it.
+    Everything is hinted at `interval` seconds after the consumer has last dealt with that, or 1000
+    times as long as that took; with `polling`, after `poll_interval` seconds, or after as long as
+    the consumer needed, and for no other reason. So it is, too, while the name of a directory is
+    not UTF-8: watchfiles dies of the look that somebody takes at it.
 
     Where the operating system refuses to watch, also later on, it goes on by polling; `warn` is
     told once, with the way out. Entering raises `InvalidArgumentError` where there is no `root`.
@@ -156,9 +157,9 @@ class Watcher:
             self._wanted.set()
         if self._due is None:
             # Half of the time may go into looking at everything, but not more.
-            often = max(self._poll_interval, now - self._handed)
-            blind = self._polling or self._folders.blind
-            self._due = now + (often if blind else self._interval)
+            took, blind = now - self._handed, self._polling or self._folders.blind
+            often, seldom = max(self._poll_interval, took), max(self._interval, _SELDOM * took)
+            self._due = now + (often if blind else seldom)
         with anyio.move_on_after(max(0.0, self._due - now)):
             await self._news.wait()
         if self._folders.closed:

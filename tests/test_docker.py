@@ -110,6 +110,21 @@ async def test_restart_keeps_a_container_that_is_removed_when_it_ends(
     ]
 
 
+@pytest.mark.parametrize("trap", ["", "trap 'echo x >> /starts; exit' TERM; "])
+async def test_nobody_waits_for_a_signal_that_does_nothing(
+    docker_engine: DockerEngine, start: Start, trap: str
+) -> None:
+    container = await start("sh", "-c", f"{trap}while :; do sleep 5678 & wait; done")
+    await docker_engine.attend(container)
+    try:
+        async with asyncio.timeout(60):
+            await docker_engine.restart(container, grace=200)
+        heard = await docker_engine.stat(container, "/starts") is not None
+        assert heard == bool(trap)
+    finally:
+        await docker_engine.leave(container)
+
+
 async def test_a_cancelled_restart_is_finished(
     docker_engine: DockerEngine, client: aiodocker.Docker, start: Start
 ) -> None:
