@@ -106,6 +106,21 @@ class Cancel(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Where the time of a push went, in seconds.
+
+    `detect` is from the first news of its changes to its beginning, less `plan`, which is part of
+    that; `transfer` goes into files, `run` into commands and builds.
+    """
+
+    detect: float = 0.0
+    plan: float = 0.0
+    transfer: float = 0.0
+    run: float = 0.0
+    restart: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LivepushEnd(Event):
     """The push is over; `owed` are the paths that have not landed yet."""
 
@@ -113,6 +128,7 @@ class LivepushEnd(Event):
     status: PushStatus
     seconds: float
     owed: tuple[str, ...]
+    timings: Timings = Timings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +218,7 @@ def _wire(value: object) -> object:
         return [_wire(item) for item in value]
     if isinstance(value, float):
         return round(value, 6)
-    return _wire_fields(value, fields(value)) if isinstance(value, Output) else value
+    return _wire_fields(value, fields(value)) if isinstance(value, Output | Timings) else value
 
 
 def _camel(name: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,7 @@ class _Follower:
 
     async def _look(self, hints: Hints) -> bool:
         """Owes what has really changed where `hints` point; whether that could be seen."""
+        since = time.monotonic()
         async with self._looking:
             self._unseen |= hints
             began = anyio.current_time()
@@ -169,7 +171,7 @@ class _Follower:
             self._watcher.again(again)
             self._complaint, self._unseen = "", frozenset()
         if changes:
-            self._session.pushes.note(changes)
+            self._session.pushes.note(changes, since=since)
             if triggers(changes):
                 self._lull.add(
                     [p for p in changes.changed | changes.deleted if not is_dropping(p)],

@@ -6,7 +6,7 @@ Everything in a line is safe to show: control characters of names and output are
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -168,6 +168,8 @@ class Narrator:
             yield Line(f"✗ {self._failed()}", "bad")
         elif was_active:
             yield Line("  nothing had changed", "dim")
+        if self._verbose and (spent := _spent(event.timings)):
+            yield Line(f"  {spent}", "dim")
 
     def _failed(self) -> str:
         if self._rebuild and not self._failure:
@@ -213,6 +215,11 @@ def _changed(event: events.LivepushStart) -> str:
 def _synced(event: events.FilesSynced) -> str:
     gone = f", {event.deleted} deleted" if event.deleted else ""
     return f"copied {event.written}{gone}, {_size(event.bytes)} in {_seconds(event.seconds)}"
+
+
+def _spent(timings: events.Timings) -> str:
+    parts = asdict(timings).items()
+    return ", ".join(f"{name} {_seconds(part)}" for name, part in parts if part)
 
 
 def _quoted(line: bytes) -> Line:

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import anyio
@@ -27,12 +27,14 @@ from livepush.hindrance import hindrance
 from livepush.leads import Leads
 from livepush.ledger import Ledger
 from livepush.model import Changes, Fixed, Graph
-from livepush.plan import Action, Plan, make_plan, rerun
+from livepush.plan import Action, Plan, Verb, make_plan, rerun
+from livepush.stopwatch import Part, Stopwatch
 
 Tell = Callable[[LivepushError], None]
 
 _PATIENCE = 10  # times in a row that newer changes may end a command
 _JOINS = 30  # times that newer changes may join a push
+_PARTS: Mapping[Verb, Part] = {"run": "run", "build": "run", "restart": "restart"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Pushes:
         self._restarts = restarts
         self._lock = anyio.Lock()
         self._ledger = Ledger()
+        self._watch = Stopwatch()
         self._news = Changes()
         self._serial = serial
         self._noted = self._covered = 0
@@ -107,12 +110,17 @@ class Pushes:
         """Tells the listeners; while a push runs, the event is of that push."""
         self._bus.emit(event if self._current is None else replace(event, push=self._current))
 
-    def note(self, changes: Changes) -> None:
-        """Owes `changes` from now on, and cancels the push that they overtake."""
+    def note(self, changes: Changes, *, since: float | None = None) -> None:
+        """Owes `changes` from now on, and cancels the push that they overtake.
+
+        They have been heard of `since` then, by the monotonic clock.
+        """
         self._noted += 1
         self._news = self._news.then(changes)
-        plan = make_plan(self.graph, changes.changed, changes.deleted, self._leads())
-        self._ledger = self._ledger.noted(plan)
+        self._watch.heard(since)
+        with self._watch.over("plan"):
+            plan = make_plan(self.graph, changes.changed, changes.deleted, self._leads())
+            self._ledger = self._ledger.noted(plan)
         if self._running is not None and self._scope is not None and self._overtaken(self._running):
             self._setbacks += 1
             self._scope.cancel()
@@ -150,6 +158,7 @@ class Pushes:
             self._serial += 1
             self._current = self._serial
             began = time.monotonic()
+            self._watch.begin()
             outcome = PushResult(self._serial, "cancelled")
             try:
                 with anyio.CancelScope() as self._scope:
@@ -210,6 +219,7 @@ class Pushes:
     def _take_up(self) -> None:
         """Takes up all that waits, and tells of it: again, when it joins a push that runs."""
         self._covered = self._noted
+        self._watch.take_up()
         news, self._news = self._news, Changes()
         self._ledger = self._ledger.taken()
         self.emit(
@@ -230,7 +240,8 @@ class Pushes:
             return Performed(changed=False)
         self._running = action
         try:
-            return await self._executor.perform(action)
+            with self._watch.over(_PARTS.get(action.verb, "transfer")):
+                return await self._executor.perform(action)
         finally:
             self._running = None
 
@@ -251,7 +262,11 @@ class Pushes:
         owed = self._owed()
         if outcome.status == "cancelled":
             self.emit(events.Cancel())
-        self.emit(events.LivepushEnd(status=outcome.status, seconds=seconds, owed=owed))
+        self.emit(
+            events.LivepushEnd(
+                status=outcome.status, seconds=seconds, owed=owed, timings=self._watch.timings
+            )
+        )
         self._scope = self._running = self._current = None
         return replace(outcome, seconds=seconds, owed=owed)
 

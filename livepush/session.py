@@ -5,6 +5,7 @@ It opens the containers, keeps the build context as it is known, and hands chang
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -184,13 +185,14 @@ class Livepush:
         a status, not an exception. Raises `InvalidArgumentError` for a path outside the context,
         and `EngineError` where the engine fails; then everything is still owed.
         """
+        since = time.monotonic()
         changes = self._changes(added_or_updated, deleted)
         if self._rules & set(map(self._context.relative, (*added_or_updated, *deleted))):
             found = await self.reopen()
         else:
             found = await self.reread(changes.changed | changes.deleted)
         # What was found besides is known from now on, and nobody else will be told of it.
-        self._pushes.note(changes.then(found))
+        self._pushes.note(changes.then(found), since=since)
         return await self._pushes.push()
 
     async def watch(self, following: Following | None = None) -> None:

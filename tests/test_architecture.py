@@ -28,7 +28,7 @@ FLOORS = tuple(
         # One idea each.
         """tree pattern substitution bus droppings endpoint replies shell trace leftovers cause
         registration tarstream mounts realpath vigil hindrance""",
-        "journal",
+        "journal stopwatch",
         """calls words ignore builders watch saved mounted replacement testing.files""",
         "selection heredoc execution",
         "resident",

@@ -56,9 +56,17 @@ GOLDEN: list[tuple[Event, str]] = [
         '{"event":"cancel","time":"2026-01-02T03:04:05.678900Z","push":1}',
     ),
     (
-        events.LivepushEnd(time=WHEN, push=1, status="failed", seconds=2.0, owed=("\udcff",)),
+        events.LivepushEnd(
+            time=WHEN,
+            push=1,
+            status="failed",
+            seconds=2.0,
+            owed=("\udcff",),
+            timings=events.Timings(detect=0.25),
+        ),
         '{"event":"livepushEnd","time":"2026-01-02T03:04:05.678900Z","push":1,'
-        '"status":"failed","seconds":2.0,"owed":["\ufffd"]}',
+        '"status":"failed","seconds":2.0,"owed":["\ufffd"],"timings":{"detect":0.25,"plan":0.0,'
+        '"transfer":0.0,"run":0.0,"restart":0.0}}',
     ),
     (
         events.RebuildNeeded(time=WHEN, push=1, reason="r", line=4),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from livepush import events
-from livepush.events import Event, Output, PushStatus
+from livepush.events import Event, Output, PushStatus, Timings
 from livepush.legible import output_line, visible
 from livepush.live import Dockerfile
 from livepush.narration import Narrator, Subject
@@ -90,7 +90,9 @@ package.json
 
 
 def test_verbose_adds_the_plan_and_what_was_copied() -> None:
-    push = [start("src/a.js"), synced(0), synced(1), end("succeeded")]
+    timings = Timings(detect=0.003, transfer=0.0801, restart=1.25)
+    spent = events.LivepushEnd(status="succeeded", seconds=0.084, owed=(), timings=timings)
+    push = [start("src/a.js"), synced(0), synced(1), spent]
     assert (
         told(push, narrator(verbose=True))
         == """\
@@ -103,7 +105,8 @@ src/a.js
     restart            the application's container  <- src/a.js
   copied 3, 1 deleted, 12.3 kB in 4 ms (build)
   copied 3, 1 deleted, 12.3 kB in 4 ms
-✓ live in 84 ms"""
+✓ live in 84 ms
+  detect 3 ms, transfer 80 ms, restart 1.2 s"""
     )
 
 
