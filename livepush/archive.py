@@ -7,6 +7,7 @@ them is blocking work, so the async sides hand it to a thread, a piece at a time
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import io
@@ -30,10 +31,11 @@ import anyio
 from livepush.errors import EngineError
 from livepush.manifest import Item
 from livepush.model import Entry
+from livepush.shield import settle
 from livepush.tarstream import TarStream
 from livepush.tree import Tree, clean
 
-CHUNK = 256 * 1024  # bytes read and sent at once
+CHUNK = 1024 * 1024  # bytes read and sent at once
 SPOOL_IN_MEMORY = 8 * 1024 * 1024  # bytes of a fetched archive that need no file on disk
 _KINDS = {tarfile.DIRTYPE: "dir", tarfile.SYMTYPE: "link"}
 _XATTR = "SCHILY.xattr."  # what archives call the extended attributes
@@ -79,21 +81,29 @@ async def pack(
     of files on disk go along. Raises `PermissionError` for a file that may not be read.
     """
     pieces = _merged(_pieces(items, files, sent, attributes))
-    while True:
-        piece = await anyio.to_thread.run_sync(next, pieces, b"")
-        if not piece:
-            return
-        yield piece
+    following = asyncio.ensure_future(asyncio.to_thread(next, pieces, b""))
+    try:
+        while piece := await asyncio.shield(following):
+            # The next one is read while this one is on its way.
+            following = asyncio.ensure_future(asyncio.to_thread(next, pieces, b""))
+            yield piece
+    finally:
+        await settle(following)
+        if not following.cancelled():
+            following.exception()  # nobody asks for it any more
 
 
 def _merged(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    waiting = bytearray()
+    """The same, but the small ones together; a large one is not copied."""
+    waiting: list[bytes] = []
+    size = 0
     for piece in pieces:
-        waiting += piece
-        if len(waiting) >= CHUNK:
-            yield bytes(waiting)
-            waiting.clear()
-    yield bytes(waiting) + bytes(2 * tarfile.BLOCKSIZE)
+        waiting.append(piece)
+        size += len(piece)
+        if size >= CHUNK // 2:
+            yield b"".join(waiting) if len(waiting) > 1 else piece
+            waiting, size = [], 0
+    yield b"".join([*waiting, bytes(2 * tarfile.BLOCKSIZE)])
 
 
 def _pieces(
@@ -127,8 +137,7 @@ def _file_pieces(
     with file:
         xattrs = _attributes(item.entry, file) if attributes else item.entry.xattrs
         size = _size(file)
-        entry = replace(item.entry, size=size, xattrs=xattrs)
-        yield _header(path, entry)
+        yield _header(path, item.entry, size=size, xattrs=xattrs)
         digest = hashlib.sha256()
         left = size
         while left:
@@ -139,7 +148,8 @@ def _file_pieces(
             left -= len(piece)
             yield piece
         yield bytes(-size % tarfile.BLOCKSIZE)
-    sent(Sent(path, replace(item, entry=replace(entry, digest=digest.digest()))))
+    entry = replace(item.entry, size=size, xattrs=xattrs, digest=digest.digest())
+    sent(Sent(path, Item(entry, item.source)))
 
 
 def _opened(item: Item, files: Files) -> IO[bytes]:
@@ -154,7 +164,15 @@ def _size(file: IO[bytes]) -> int:
     return size
 
 
-def _header(path: str, entry: Entry, hard_link: str = "") -> bytes:
+def _header(
+    path: str,
+    entry: Entry,
+    *,
+    hard_link: str = "",
+    size: int = 0,
+    xattrs: tuple[tuple[str, bytes], ...] | None = None,
+) -> bytes:
+    """The header of an entry; of a file, `size` and `xattrs` are as it is now."""
     info = tarfile.TarInfo(path.lstrip("/"))
     info.mode, info.uid, info.gid, info.mtime = entry.mode, entry.uid, entry.gid, entry.mtime
     if hard_link:
@@ -164,10 +182,12 @@ def _header(path: str, entry: Entry, hard_link: str = "") -> bytes:
     elif entry.kind == "link":
         info.type, info.linkname = tarfile.SYMTYPE, entry.target
     else:
-        info.size = entry.size
-    if entry.xattrs and not hard_link:
+        info.size = size
+    if xattrs is None:
+        xattrs = entry.xattrs
+    if xattrs and not hard_link:
         info.pax_headers = {
-            _XATTR + name: value.decode(errors="surrogateescape") for name, value in entry.xattrs
+            _XATTR + name: value.decode(errors="surrogateescape") for name, value in xattrs
         }
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")

@@ -298,16 +298,21 @@ class _Upload:
         self._source = source
         self.error: Exception | None = None
 
-    async def chunks(self, moved: Callable[[], None]) -> AsyncIterator[bytes]:
+    async def chunks(self, moved: Callable[[], None]) -> AsyncIterator[bytes | memoryview]:
         pending = bytearray()
         try:
             async for piece in self._source:
+                if len(piece) < _CHUNK:
+                    pending += piece
+                    if len(pending) < _CHUNK:
+                        continue
+                    piece, pending = bytes(pending), bytearray()
+                elif pending:
+                    yield bytes(pending)
+                    pending.clear()
                 for start in range(0, len(piece), _CHUNK):
-                    pending += piece[start : start + _CHUNK]
-                    if len(pending) >= _CHUNK:
-                        moved()
-                        yield bytes(pending)
-                        pending.clear()
+                    moved()
+                    yield memoryview(piece)[start : start + _CHUNK]
         except Exception as error:  # kept, whatever it is: aiohttp replaces it by one of its own
             self.error = error
             raise
