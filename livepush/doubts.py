@@ -1,14 +1,21 @@
-"""What of the paths that a copy writes has to be looked at closer, once their sources changed."""
+"""What of the paths that a copy writes has to be looked at closer, once their sources changed.
+
+A file that was saved unchanged is found by its bytes before it is sent, if it is not large: then to
+read it twice would take as long as to send it. So a large one is sent, and only then known to be
+what it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from livepush.archive import Files, examined
-from livepush.manifest import Destination, Manifest, gone
+from livepush.manifest import Destination, Item, Manifest, gone
 from livepush.model import Copy, Entry
 from livepush.tree import Tree, above
+
+_LARGE = 8 * 1024 * 1024  # bytes
 
 
 def doubtful(wanted: Manifest, takes: frozenset[str]) -> frozenset[str]:
@@ -35,6 +42,18 @@ def with_digests(
     return replace(wanted, items=items)
 
 
+def changed(landed: Manifest, sent: Mapping[str, Item]) -> dict[str, Item]:
+    """What of `sent` turned out to be something new."""
+    return {path: item for path, item in sent.items() if not _is_known(landed, path, item)}
+
+
+def _is_known(landed: Manifest, path: str, item: Item) -> bool:
+    old = landed.items.get(path)
+    if old is None or not _is_large(item.entry):
+        return False
+    return replace(old.entry, mtime=0, stamp=()) == replace(item.entry, mtime=0, stamp=())
+
+
 def lost(
     step: Copy, destination: Destination, wanted: Manifest, tree: Tree, takes: frozenset[str]
 ) -> Iterator[str]:
@@ -50,4 +69,9 @@ def _covers(takes: frozenset[str], source: str) -> bool:
 
 def _may_be_equal(old: Entry, new: Entry) -> bool:
     # Where the clock of a file system is coarse, equal stamps do not say that nothing has changed.
-    return bool(old.digest) and not new.digest and old.size == new.size
+    known = bool(old.digest) and not new.digest
+    return known and old.size == new.size and not _is_large(new)
+
+
+def _is_large(entry: Entry) -> bool:
+    return entry.size > _LARGE

@@ -245,7 +245,7 @@ class StageContainer:
         self._landed.settle(position, landed, wanted, changes, sent, part=part is not None)
         self._standing.believe(wanted.made)
         news = {p: made[p] for p in made if landed.made.get(p) != wanted.made.get(p)}
-        self._account(on_behalf_of, clearing, {**news, **sent})
+        self._account(on_behalf_of, clearing, {**news, **doubts.changed(landed, sent)})
         if refusal:
             raise UnsupportedError(f"{step.text} {refusal}", line=step.line)
         unsent = changes.written.keys() - sent.keys()
