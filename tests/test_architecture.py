@@ -29,7 +29,7 @@ FLOORS = tuple(
         """tree pattern substitution bus droppings endpoint replies shell trace leftovers cause
         registration tarstream mounts realpath vigil hindrance""",
         "journal",
-        """calls words ignore builders watch saved mounted replacement testing.files""",
+        """calls words ignore builders watch saved mounted replacement sending testing.files""",
         "selection heredoc execution",
         "sources",
         "manifest",
@@ -96,6 +96,7 @@ THINKING = frozenset(
         "ignore",
         "manifest",
         "selection",
+        "sending",
         "sources",
         "plan",
         "flags",
