@@ -14,9 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from livepush.model import Copy, Entry
-from livepush.pattern import has_wildcard
+from livepush.pattern import below, has_wildcard
 from livepush.selection import MissingSource, Selection, found, selection
-from livepush.sources import below
 from livepush.tree import Tree
 
 _MADE = Entry("dir", 0o755)

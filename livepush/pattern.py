@@ -68,6 +68,18 @@ def component(text: str) -> Glob:
         return Glob(text, _NOTHING)
 
 
+def below(source: str, path: str) -> str | None:
+    """What follows `source` in `path`, which may be nothing; None where it does not begin so."""
+    wanted = source.split("/") if source else []
+    parts = path.split("/")
+    if len(parts) < len(wanted):
+        return None
+    for name, part in zip(wanted, parts, strict=False):
+        if not (component(name).match(part) if has_wildcard(name) else name == part):
+            return None
+    return "/".join(parts[len(wanted) :])
+
+
 def respell(go: str) -> str:
     r"""A regular expression in Go's syntax, respelled for `re` under its ASCII flag.
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from livepush.ignore import Ignore
 from livepush.model import Copy, Entry
 from livepush.pattern import component, has_wildcard, literal_part
+from livepush.sending import is_sent
 from livepush.tree import Tree, above
 
 
@@ -135,17 +136,8 @@ def _refuse_unsent(copy: Copy, tree: Tree) -> None:
         entry = tree.get(start)
         if entry is None or entry.kind == "dir":
             continue
-        others = {*copy.sources, *copy.beside} - {source}
-        if not any(_holds(tree, other, start) for other in others):
+        if not is_sent(tree, (*copy.sources, *copy.beside), start):
             raise MissingSource(source)
-
-
-def _holds(tree: Tree, source: str, path: str) -> bool:
-    """Whether `path` is, or is below, what the source names."""
-    try:
-        return any(f in ("", path) or path.startswith(f"{f}/") for f in matches(tree, source))
-    except MissingSource:
-        return False
 
 
 def matches(tree: Tree, source: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from livepush.ignore import beginning
 from livepush.model import Copy
-from livepush.pattern import Glob, component, has_wildcard, literal_part
+from livepush.pattern import Glob, below, component, has_wildcard, literal_part
 from livepush.selection import selection
 from livepush.tree import above
 
@@ -71,15 +71,3 @@ def leaves_out(copy: Copy, source: str, path: str) -> bool:
         return False
     rest, taken = below(source, path) or "", selection(copy, copy.sources.index(source))
     return not (taken.takes(rest) or taken.may_take_below(rest))
-
-
-def below(source: str, path: str) -> str | None:
-    """What follows `source` in `path`, which may be nothing; None where it does not begin so."""
-    wanted = source.split("/") if source else []
-    parts = path.split("/")
-    if len(parts) < len(wanted):
-        return None
-    for name, part in zip(wanted, parts, strict=False):
-        if not (component(name).match(part) if has_wildcard(name) else name == part):
-            return None
-    return "/".join(parts[len(wanted) :])

@@ -29,7 +29,7 @@ FLOORS = tuple(
         """tree pattern substitution bus droppings endpoint replies shell trace leftovers cause
         registration tarstream mounts realpath vigil hindrance""",
         "journal stopwatch",
-        """calls words ignore builders watch saved mounted replacement testing.files""",
+        """calls words ignore builders watch saved mounted replacement sending testing.files""",
         "selection heredoc execution",
         "resident",
         "sources",
@@ -97,6 +97,7 @@ THINKING = frozenset(
         "ignore",
         "manifest",
         "selection",
+        "sending",
         "sources",
         "plan",
         "flags",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livepush.errors import InvalidArgumentError
-from livepush.pattern import compile_component, component, has_wildcard, respell
+from livepush.pattern import below, compile_component, component, has_wildcard, respell
 
 
 @pytest.mark.parametrize(
@@ -137,3 +137,19 @@ def test_go_syntax_is_respelled_with_its_meaning(
 def test_go_syntax_that_is_not_read_is_refused(go: str) -> None:
     with pytest.raises(InvalidArgumentError):
         respell(go)
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "expected"),
+    [
+        ("", "a/b", "a/b"),
+        ("a", "a", ""),
+        ("a", "a/b/c", "b/c"),
+        ("a/*", "a/b/c", "c"),
+        ("a", "ab", None),
+        ("a/b", "a", None),
+        ("a/[", "a/[", None),
+    ],
+)
+def test_below(source: str, path: str, expected: str | None) -> None:
+    assert below(source, path) == expected

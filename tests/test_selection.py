@@ -153,12 +153,7 @@ def test_what_is_not_there(source: str) -> None:
 @pytest.mark.parametrize(
     ("sources", "names"),
     [
-        (
-            ("d/x.md/*", ""),
-            [
-                "",
-            ],
-        ),
+        (("d/x.md/*", ""), [""]),
         (("d/x.md/*", "d"), ["d"]),
         (("d/x.md/*", "d/x*"), ["d/x.md"]),
         (("a.md/*", "d"), None),

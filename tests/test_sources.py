@@ -7,7 +7,7 @@ import pytest
 from livepush.leads import leads
 from livepush.live import Dockerfile
 from livepush.model import Copy, Entry
-from livepush.sources import below, claimed, leaves_out
+from livepush.sources import claimed, leaves_out
 from livepush.tree import Tree
 
 
@@ -93,19 +93,3 @@ def test_what_links_lead_to_is_not_left_out() -> None:
 def test_a_file_that_a_wildcard_finds_is_not_left_out() -> None:
     assert not leaves_out(copy("*.md", exclude=("*",)), "*.md", "a.md")
     assert leaves_out(copy("d*", exclude=("x",)), "d*", "d1/x")
-
-
-@pytest.mark.parametrize(
-    ("source", "path", "expected"),
-    [
-        ("", "a/b", "a/b"),
-        ("a", "a", ""),
-        ("a", "a/b/c", "b/c"),
-        ("a/*", "a/b/c", "c"),
-        ("a", "ab", None),
-        ("a/b", "a", None),
-        ("a/[", "a/[", None),
-    ],
-)
-def test_below(source: str, path: str, expected: str | None) -> None:
-    assert below(source, path) == expected

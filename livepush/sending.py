@@ -1,0 +1,48 @@
+"""What BuildKit's client sends of a build context. Pure.
+
+It sends what the sources of the instructions name, and no more. Of a source with a link in it the
+link is sent, and what it leads to. A wildcard counts as a link where it finds one: then all that it
+finds is sent, whatever the source has behind it. What a wildcard's directories hold is not seen.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+
+from livepush.pattern import below, component, has_wildcard
+from livepush.tree import Tree, clean
+
+
+def is_sent(tree: Tree, sources: Iterable[str], path: str) -> bool:
+    """Whether a client that is asked for `sources` sends what is at `path`, no directory."""
+    asked: dict[str, None] = {}
+    for source in sources:
+        _ask(tree, source, asked)
+    return any(below(pattern, path) is not None for pattern in asked)
+
+
+def _ask(tree: Tree, source: str, asked: dict[str, None]) -> None:
+    """Adds what is asked for, for `source`: the source, or the links in it and where they lead."""
+    parts = source.split("/")
+    for depth in range(1, len(parts) + 1):
+        here, rest = "/".join(parts[:depth]), parts[depth:]
+        targets = list(_targets(tree, here))
+        if here in asked and (targets or not rest):
+            return
+        if targets:
+            asked[here] = None
+            for target in targets:
+                _ask(tree, clean("/".join([target, *rest])), asked)
+            return
+    asked[source] = None
+
+
+def _targets(tree: Tree, path: str) -> Iterator[str]:
+    """Where the links at `path` lead, of which only the last component may be a wildcard."""
+    parent, name = posixpath.split(path)
+    names = filter(component(name).match, tree.children(parent)) if has_wildcard(name) else [name]
+    for found in names:
+        entry = tree.children(parent).get(found)
+        if entry is not None and entry.kind == "link":
+            yield clean(posixpath.join(parent, entry.target))
