@@ -26,7 +26,12 @@ from livepush.cause import ungrouped
 from livepush.context import Context
 from livepush.droppings import is_dropping, triggers
 from livepush.engine import ContainerInfo
-from livepush.errors import DockerfileParseError, InvalidArgumentError, LivepushError
+from livepush.errors import (
+    ContainerNotRunningError,
+    DockerfileParseError,
+    InvalidArgumentError,
+    LivepushError,
+)
 from livepush.live import Dockerfile
 from livepush.lull import Lull
 from livepush.model import Changes
@@ -126,6 +131,8 @@ class _Follower:
         self._unsettled = Unsettled()
         self._everything = math.inf  # seconds that the last look at everything took
         self._complaint = ""
+        self._saves = 0
+        self._behind = False  # whether what the container lacks could not be found out
         context = session.context
         # The ignore file may have changed since the session read it.
         self._controls = {context.dockerfile: _stamp(context, context.dockerfile)}
@@ -169,6 +176,7 @@ class _Follower:
             self._watcher.again(again)
             self._complaint, self._unseen = "", frozenset()
         if changes:
+            self._saves += 1
             self._session.pushes.note(changes)
             if triggers(changes):
                 self._lull.add(
@@ -232,6 +240,8 @@ class _Follower:
             pushes = self._session.pushes
             if not pushes.owes:
                 continue  # it has joined the push before
+            if self._behind:
+                self._behind = not await recovery.catch_up(self._session, self._tell, tries=1)
             await recovery.push(self._session, self._tell)
 
     async def _begin(self) -> None:
@@ -249,7 +259,7 @@ class _Follower:
         """
         session = self._session
         pushes, ran = session.pushes, _runs(session.container)
-        since = pushes.serial
+        since, in_vain = pushes.serial, ("", 0)
         while True:
             await anyio.sleep(_CONTAINER_INTERVAL)
             if session.pushes.busy:
@@ -257,10 +267,16 @@ class _Follower:
             try:
                 info = await session.look()
                 if info is not None and info.id != session.container.id:
-                    ran, since = await self._go_on_with(info), session.pushes.serial
+                    if in_vain != (info.id, self._saves):
+                        in_vain = info.id, self._saves
+                        ran, since = await self._go_on_with(info), session.pushes.serial
                     continue
-            except LivepushError:
-                continue  # an engine that does not answer is the next push's news
+            except LivepushError as error:
+                if isinstance(error, ContainerNotRunningError) or recovery.may_pass(error):
+                    in_vain = "", 0  # an engine that does not answer is the next push's news
+                else:
+                    self._tell(error)  # a save will mend it, or another container
+                continue
             pushes, runs = session.pushes, _runs(info)
             if pushes.busy:
                 continue
@@ -287,7 +303,8 @@ class _Follower:
         return _runs(info)
 
     async def _catch_up(self) -> None:
-        if await self._session.catch_up():
+        self._behind = not await recovery.catch_up(self._session, self._tell)
+        if self._session.pushes.owes:
             await recovery.push(self._session, self._tell)
 
     async def _attempted(self, work: Coroutine[object, object, None]) -> None:

@@ -50,6 +50,12 @@ class World:
             while not met():
                 self.told.append(await anext(self._stream))
 
+    async def passes(self, met: Callable[[], bool]) -> None:
+        """Waits for what is no event."""
+        async with asyncio.timeout(BOUND):
+            while not met():  # noqa: ASYNC110  # any state of the engine
+                await asyncio.sleep(0.001)
+
     async def ends(self) -> events.LivepushEnd:
         """The next end of a push."""
         count = len(self.pushes())
