@@ -67,15 +67,16 @@ async def catch_up(session: Recovering, tell: Tell, *, tries: int = _TRIES) -> b
     return False
 
 
-async def push(session: Recovering, tell: Tell) -> None:
+async def push(session: Recovering, tell: Tell) -> bool:
     """Pushes what is owed, again and again while it is the engine that fails.
 
-    `tell` takes what goes wrong, each thing once.
+    `tell` takes what goes wrong, each thing once. Returns whether what is owed has to wait until
+    the application's container runs.
     """
     pushes, told = session.pushes, ""
     for number in range(1, _TRIES + 1):
         if session.pushes is not pushes:
-            return  # those were of another container, and what this one lacks is owed anew
+            return False  # those were of another container, and what this one lacks is owed anew
         last = number == _TRIES
 
         def explain(error: LivepushError, *, last: bool = last) -> None:
@@ -92,18 +93,19 @@ async def push(session: Recovering, tell: Tell) -> None:
         except ContainerNotRunningError:
             # So says an engine that is at odds with itself, too.
             if last or not await _runs(session):
-                return
+                return True
         except LivepushError as error:
             if last or not may_pass(error):
-                return
+                return False
             stopped = pushes.restarts
             if not await _runs(session) and not stopped:
                 tell(_has_stopped(session.container.name))
                 if not await _is_started(session):
-                    return
+                    return False
         else:
-            return
+            return False
         await anyio.sleep(_delay(number))
+    return False
 
 
 def may_pass(error: LivepushError) -> bool:

@@ -64,6 +64,7 @@ def container_info(reply: Reply) -> ContainerInfo:
         mounts=tuple(dict.fromkeys(mounts)),
         paused=bool(reply["State"].get("Paused")),
         stop_timeout=config.get("StopTimeout"),
+        started=reply["State"].get("StartedAt") or "",
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from livepush import follow, recovery
+from livepush import presence, recovery
 from livepush.engine import Tell
 from livepush.errors import BuildFailedError, EngineError
 from livepush.testing import FakeEngine, FakeImage
@@ -24,7 +25,7 @@ _UNKNOWN = "What the container lacks cannot be found out"
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "_FIRST", 0.001)
     monkeypatch.setattr(recovery, "_LONGEST", 0.01)
-    monkeypatch.setattr(follow, "_CONTAINER_INTERVAL", 0.01)
+    monkeypatch.setattr(presence, "_INTERVAL", 0.01)
 
 
 @pytest.fixture
@@ -45,14 +46,14 @@ def builds(engine: FakeEngine) -> int:
     return [call.verb for call in engine.calls].count("build")
 
 
-async def looked(web: World, engine: FakeEngine) -> None:
-    """The container has been looked for many times."""
+async def looked(web: World, engine: FakeEngine, *, times: int = 20) -> None:
+    """The container has been looked for so many times."""
 
     def looks() -> int:
         return [call.verb for call in engine.calls].count("container")
 
     before = looks()
-    await web.passes(lambda: looks() > before + 20)
+    await web.passes(lambda: looks() >= before + times)
 
 
 async def test_an_engine_that_cannot_tell_what_is_lacking_is_asked_again(
@@ -131,4 +132,34 @@ async def test_a_new_container_is_gone_on_with_once_the_engine_lets_it(
         await recreate(engine)
         await web.until(lambda: web.holds("/out") == "one")
         web.save("two")
+        await web.until(lambda: web.holds("/out") == "two")
+
+
+async def test_a_container_that_was_paused_between_two_looks_has_what_is_owed(
+    tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with followed(tmp_path, engine, PLAIN) as web:
+        monkeypatch.setattr(presence, "_INTERVAL", 0.2)
+        await looked(web, engine, times=1)
+        engine.pause("web")
+        web.save("two")
+        assert (await web.ends()).owed
+        engine.pause("web", paused=False)
+        await web.until(lambda: web.holds("/out") == "two")
+
+
+async def test_a_command_that_ended_with_its_container_comes_again_once_that_runs(
+    tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def restarted(_: float) -> None:
+        monkeypatch.setattr(engine, "_sleep", asyncio.sleep)
+        engine.stop("web")
+        await engine.restart("web", grace=0)
+        await asyncio.sleep(0)
+
+    dockerfile = f"FROM {BUSYBOX}\nCOPY src /app\nRUN sleep 0 && cp /app/main /out\n"
+    async with followed(tmp_path, engine, dockerfile) as web:
+        monkeypatch.setattr(engine, "_sleep", restarted)
+        web.save("two")
+        assert (await web.ends()).owed
         await web.until(lambda: web.holds("/out") == "two")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from livepush import events, follow, recovery
+from livepush import events, presence, recovery
 from livepush.bus import EventStream
 from livepush.errors import EngineError, EngineUnreachableError
 from livepush.events import Event
@@ -257,7 +257,7 @@ async def test_a_container_that_the_push_stopped_is_started(
 async def test_a_container_that_goes_on_later_has_what_is_owed(
     tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_CONTAINER_INTERVAL", 0.01)
+    monkeypatch.setattr(presence, "_INTERVAL", 0.01)
     async with followed(tmp_path, fake_engine, PLAIN) as web:
         fake_engine.pause("web")
         await web.until(lambda: any(isinstance(e, events.ContainerStopped) for e in web.told))
