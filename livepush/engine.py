@@ -53,7 +53,10 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True)
 class ContainerInfo:
-    """A container as it is now. `mounts` are the paths that are not its own file system."""
+    """A container as it is now. `mounts` are the paths that are not its own file system.
+
+    `started` tells one start of it from another.
+    """
 
     id: str
     name: str
@@ -65,6 +68,7 @@ class ContainerInfo:
     stop_timeout: int | None = None  # seconds
     stop_signal: str = ""
     paused: bool = False
+    started: str = ""
 
 
 @dataclass(frozen=True, slots=True)

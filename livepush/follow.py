@@ -27,15 +27,19 @@ from livepush.cause import ungrouped
 from livepush.context import Context
 from livepush.droppings import is_dropping, triggers
 from livepush.engine import ContainerInfo
-from livepush.errors import DockerfileParseError, InvalidArgumentError, LivepushError
+from livepush.errors import (
+    DockerfileParseError,
+    InvalidArgumentError,
+    LivepushError,
+)
 from livepush.live import Dockerfile
 from livepush.lull import Lull
 from livepush.model import Changes
+from livepush.presence import Presence
 from livepush.push import Pushes
 from livepush.unsettled import Unsettled
 from livepush.watch import EVERYTHING, Hints, Watcher
 
-_CONTAINER_INTERVAL = 2.0  # seconds between two looks at the application's container
 _NO_TIME = 0.02  # seconds; a look at everything that takes no longer may follow each change
 
 Trigger = Literal["notify", "polling", "manual"]
@@ -127,6 +131,10 @@ class _Follower:
         self._unsettled = Unsettled()
         self._everything = math.inf  # seconds that the last look at everything took
         self._complaint = ""
+        self._presence = Presence(
+            session, self._tell, push=self._push_again, catch_up=self._catch_up
+        )
+        self._behind = False  # whether what the container lacks could not be found out
         context = session.context
         # The ignore file may have changed since the session read it.
         self._controls = {context.dockerfile: _stamp(context, context.dockerfile)}
@@ -171,6 +179,7 @@ class _Follower:
             self._watcher.again(again)
             self._complaint, self._unseen = "", frozenset()
         if changes:
+            self._presence.saves += 1
             self._session.pushes.note(changes, since=since)
             if triggers(changes):
                 self._lull.add(
@@ -234,7 +243,9 @@ class _Follower:
             pushes = self._session.pushes
             if not pushes.owes:
                 continue  # it has joined the push before
-            await recovery.push(self._session, self._tell)
+            if self._behind:
+                self._behind = not await recovery.catch_up(self._session, self._tell, tries=1)
+            self._presence.waits = await recovery.push(self._session, self._tell)
 
     async def _begin(self) -> None:
         """Brings what changed while nobody watched, and tells that all is ready."""
@@ -242,55 +253,16 @@ class _Follower:
         if self._following.initial_sync:
             await self._attempted(self._catch_up())
         session.pushes.emit(events.Ready(container_id=session.container.id, stages=session.stages))
-        await self._mind_container()
+        await self._presence.follow()
 
-    async def _mind_container(self) -> None:
-        """Follows the application's container where it stops, starts or is made anew by others.
-
-        One that ended is started once a save has landed in it, which may be what mends it.
-        """
-        session = self._session
-        pushes, ran = session.pushes, _runs(session.container)
-        since = pushes.serial
-        while True:
-            await anyio.sleep(_CONTAINER_INTERVAL)
-            if session.pushes.busy:
-                continue
-            try:
-                info = await session.look()
-                if info is not None and info.id != session.container.id:
-                    ran, since = await self._go_on_with(info), session.pushes.serial
-                    continue
-            except LivepushError:
-                continue  # an engine that does not answer is the next push's news
-            pushes, runs = session.pushes, _runs(info)
-            if pushes.busy:
-                continue
-            if runs != ran:
-                ran, since = runs, pushes.serial
-                happened = events.ContainerStarted if runs else events.ContainerStopped
-                pushes.emit(happened(container_id=session.container.id))
-                if runs and not pushes.settled:
-                    pushes.note(Changes())
-                    self._wake.set()
-            elif info and not (runs or info.paused) and pushes.settled and pushes.serial > since:
-                since = pushes.serial
-                await self._attempted(session.start())
-
-    async def _go_on_with(self, info: ContainerInfo) -> bool:
-        """Goes on with a container that has been made anew, as it lacks what has been pushed.
-
-        Whether it runs. Raises `LivepushError` where it cannot be gone on with yet.
-        """
-        session = self._session
-        await session.reattach()
-        session.pushes.emit(events.ContainerStarted(container_id=info.id))
-        await self._attempted(self._catch_up())
-        return _runs(info)
+    def _push_again(self) -> None:
+        self._session.pushes.note(Changes())
+        self._wake.set()
 
     async def _catch_up(self) -> None:
-        if await self._session.catch_up():
-            await recovery.push(self._session, self._tell)
+        self._behind = not await recovery.catch_up(self._session, self._tell)
+        if self._session.pushes.owes:
+            self._presence.waits = await recovery.push(self._session, self._tell)
 
     async def _attempted(self, work: Coroutine[object, object, None]) -> None:
         try:
@@ -314,10 +286,6 @@ class _Follower:
 
     def _tell(self, error: LivepushError) -> None:
         self._session.pushes.emit(events.Error(message=error.message, hint=error.hint))
-
-
-def _runs(info: ContainerInfo | None) -> bool:
-    return info is not None and info.running and not info.paused
 
 
 def _content(path: Path) -> bytes:

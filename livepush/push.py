@@ -106,6 +106,11 @@ class Pushes:
         """Whether all that was ever noted has landed."""
         return not (self.owes or self.busy or self._ledger.paths)
 
+    @property
+    def stuck(self) -> bool:
+        """Whether a push has ended with something owed that another push may land."""
+        return not self.busy and bool(self._ledger.owed.actions)
+
     def emit(self, event: Event) -> None:
         """Tells the listeners; while a push runs, the event is of that push."""
         self._bus.emit(event if self._current is None else replace(event, push=self._current))

@@ -14,6 +14,7 @@ import anyio
 
 from livepush.engine import ContainerInfo
 from livepush.errors import (
+    BuildFailedError,
     ContainerNotRunningError,
     EngineError,
     EngineUnreachableError,
@@ -40,19 +41,47 @@ class Recovering(Protocol):
 
     async def is_running(self) -> bool: ...
 
+    async def catch_up(self) -> bool: ...
 
-async def push(session: Recovering, tell: Tell) -> None:
+
+async def catch_up(session: Recovering, tell: Tell, *, tries: int = _TRIES) -> bool:
+    """Owes what the container lacks; whether that could be found out.
+
+    While it is the engine that fails it is asked again, so many times. `tell` as for `push`.
+    """
+    told = ""
+    for number in range(1, tries + 1):
+        try:
+            await session.catch_up()
+        except LivepushError as error:
+            again = number < tries and may_pass(error)
+            if error.message != told or not again:
+                tell(_unknown(error, again=again))
+            if not again:
+                return False
+            told = error.message
+        else:
+            return True
+        await _runs(session)
+        await anyio.sleep(_delay(number))
+    return False
+
+
+async def push(session: Recovering, tell: Tell) -> bool:
     """Pushes what is owed, again and again while it is the engine that fails.
 
-    `tell` takes what goes wrong, each thing once.
+    `tell` takes what goes wrong, each thing once. Returns whether what is owed has to wait until
+    the application's container runs.
     """
     pushes, told = session.pushes, ""
     for number in range(1, _TRIES + 1):
+        if session.pushes is not pushes:
+            return False  # those were of another container, and what this one lacks is owed anew
         last = number == _TRIES
 
         def explain(error: LivepushError, *, last: bool = last) -> None:
             nonlocal told
-            if _may_pass(error):
+            if may_pass(error):
                 hint = _LATER if last else _AGAIN
                 error = EngineError(error.message, hint=f"{error.hint} {hint}".strip())
             if error.message != told or last:
@@ -64,18 +93,26 @@ async def push(session: Recovering, tell: Tell) -> None:
         except ContainerNotRunningError:
             # So says an engine that is at odds with itself, too.
             if last or not await _runs(session):
-                return
+                return True
         except LivepushError as error:
-            if last or not _may_pass(error):
-                return
+            if last or not may_pass(error):
+                return False
             stopped = pushes.restarts
             if not await _runs(session) and not stopped:
                 tell(_has_stopped(session.container.name))
                 if not await _is_started(session):
-                    return
+                    return False
         else:
-            return
+            return False
         await anyio.sleep(_delay(number))
+    return False
+
+
+def may_pass(error: LivepushError) -> bool:
+    """Whether the same may fare better a moment later."""
+    if not isinstance(error, EngineError) or isinstance(error, NoShellError | BuildFailedError):
+        return False
+    return isinstance(error, EngineUnreachableError) or error.status not in _IN_VAIN
 
 
 async def _runs(session: Recovering) -> bool:
@@ -102,11 +139,12 @@ def _delay(number: int) -> float:
     return min(_LONGEST, _FIRST * 2.0 ** min(number - 1, 10))
 
 
-def _may_pass(error: LivepushError) -> bool:
-    """Whether the same push may fare better a moment later."""
-    if not isinstance(error, EngineError) or isinstance(error, NoShellError):
-        return False
-    return isinstance(error, EngineUnreachableError) or error.status not in _IN_VAIN
+def _unknown(error: LivepushError, *, again: bool) -> EngineError:
+    hint = _AGAIN if again else _LATER
+    return EngineError(
+        f"What the container lacks cannot be found out: {error.message}",
+        hint=f"{error.hint} {hint}".strip(),
+    )
 
 
 def _has_stopped(name: str) -> ContainerNotRunningError:

@@ -65,6 +65,7 @@ def container_info(reply: Reply) -> ContainerInfo:
         paused=bool(reply["State"].get("Paused")),
         stop_timeout=config.get("StopTimeout"),
         stop_signal=config.get("StopSignal") or "",
+        started=reply["State"].get("StartedAt") or "",
     )
 
 

@@ -21,7 +21,7 @@ from livepush.archived import without_archives
 from livepush.bus import Bus, EventStream, Listener
 from livepush.context import Context
 from livepush.engine import ContainerInfo, Engine
-from livepush.errors import EngineError, InvalidArgumentError, LivepushError
+from livepush.errors import BuildFailedError, InvalidArgumentError
 from livepush.events import Event
 from livepush.executor import Executor, Played
 from livepush.follow import Following, follow
@@ -288,25 +288,21 @@ class Livepush:
         What is owed is forgotten: `catch_up` owes what the new one lacks. Raises `EngineError`, and
         `ContainerNotRunningError` where it is gone by now; then the same call may be tried again.
         """
-        before = self._info
         await self.cancel()
-        await self._engine.leave(before.id)
+        await self._engine.leave(self._info.id)
         self._serial, self._current = self._pushes.serial, False
         await self.cleanup_intermediate_containers()
-        try:
-            await self._attach(before.name)
-        except LivepushError:
-            self._info = before
-            raise
+        await self._attach(self._info.name)
 
     async def catch_up(self) -> bool:
         """Owes what the container may lack of the context as it is; whether there is anything.
 
-        Where that cannot be found out, it is told, and nothing is owed.
+        Where no engine could find that out, it is told, and nothing is owed. Raises `EngineError`
+        where this one could not; then nothing is owed either.
         """
         try:
             self._current = await self._is_current()
-        except EngineError as error:
+        except BuildFailedError as error:
             self._warn(f"what the container lacks cannot be found out: {error.message}")
             return False
         if self._current:
@@ -390,50 +386,32 @@ class Livepush:
         await self._attach(self._request.container)
 
     async def _attach(self, name: str) -> None:
-        self._info = await existing(self._engine, name)
-        image = await self._engine.image(self._info.image)
-        if image is not None:
-            self._request = replace(self._request, legacy=image.legacy, platform=image.platform)
-            self._context = await anyio.to_thread.run_sync(self._reopened)
-        tree = await anyio.to_thread.run_sync(self._context.scan)
-        self._files = Snapshot(self._context, tree)
-        self._images = await images_of(self._engine, self._request, self._warn)
-        self._graph = await anyio.to_thread.run_sync(
-            without_archives, self._planned(self._request), self._files
-        )
-        builder = self._builder()
-        self._journal = await anyio.to_thread.run_sync(
-            Journal, self._request.journals, self._info.id
-        )
-        played = await open_stages(self._engine, self._request, self._graph, builder, self._files)
-        self._led = self._led_before = leads(self._graph, self._files.tree)
-        application = Played(self._info.id, StageImage(self._info.image))
-        executor = Executor(
-            self._engine,
-            self._graph,
-            {**played, self._graph.target.index: application},
-            builder=builder,
-            mounts=self._info.mounts,
-            journal=self._journal,
-            context=lambda: self._files,
-            reread=self._find_gone,
-            emit=self._emit,
-            labels=self._request.labels,
-            grace=self._request.grace,
-            restart_grace=self._info.stop_timeout or RESTART_GRACE,
-            restarts=self._restarts,
-        )
-        self._executor = executor
-        self._stack.push_async_callback(self._engine.leave, self._info.id)
-        self._pushes = Pushes(
-            self._graph,
-            executor,
-            self._bus,
-            leads=self._leads,
-            restarts=self._restarts,
-            serial=self._serial,
-        )
-        await executor.open()
+        """Begins with that container; where that fails, all is as before but for what was read."""
+        async with self._reading:  # what comes meanwhile is a change of what is read here
+            info = await existing(self._engine, name)
+            image = await self._engine.image(info.image)
+            if image is not None:
+                self._request = replace(self._request, legacy=image.legacy, platform=image.platform)
+                self._context = await anyio.to_thread.run_sync(self._reopened)
+            tree = await anyio.to_thread.run_sync(self._context.scan)
+            self._files = Snapshot(self._context, tree)
+            self._images = await images_of(self._engine, self._request, self._warn)
+            self._graph = await anyio.to_thread.run_sync(
+                without_archives, self._planned(self._request), self._files
+            )
+            self._led = self._led_before = leads(self._graph, tree)
+            folder = self._request.journals
+            journal = await anyio.to_thread.run_sync(Journal, folder, info.id)
+            executor = await self._executed_in(info, journal)
+            self._info, self._journal, self._executor = info, journal, executor
+            self._pushes = Pushes(
+                self._graph,
+                executor,
+                self._bus,
+                leads=self._leads,
+                restarts=self._restarts,
+                serial=self._serial,
+            )
         for step, reason in unsafe_steps(self._graph):
             self._emit(
                 events.Notice(
@@ -442,6 +420,29 @@ class Livepush:
                     hint="With --replay clean commands come again in clean builds.",
                 )
             )
+
+    async def _executed_in(self, info: ContainerInfo, journal: Journal) -> Executor:
+        """An open executor, with that container for the application's."""
+        graph, builder = self._graph, self._builder()
+        played = await open_stages(self._engine, self._request, graph, builder, self._files)
+        executor = Executor(
+            self._engine,
+            graph,
+            {**played, graph.target.index: Played(info.id, StageImage(info.image))},
+            builder=builder,
+            mounts=info.mounts,
+            journal=journal,
+            context=lambda: self._files,
+            reread=self._find_gone,
+            emit=self._emit,
+            labels=self._request.labels,
+            grace=self._request.grace,
+            restart_grace=info.stop_timeout or RESTART_GRACE,
+            restarts=self._restarts,
+        )
+        self._stack.push_async_callback(self._engine.leave, info.id)
+        await executor.open()
+        return executor
 
     def _planned(self, request: Request) -> Graph:
         """The stages, as far as the Dockerfile's text and the base images tell."""

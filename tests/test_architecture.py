@@ -58,6 +58,7 @@ FLOORS = tuple(
         "live executor unsettled rearguing authorship",
         "push opening testing.builder",
         "recovery",
+        "presence",
         "follow",
         "session verification",
         "livepush",

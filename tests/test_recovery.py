@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from livepush import events, follow, recovery
+from livepush import events, presence, recovery
 from livepush.bus import EventStream
 from livepush.errors import EngineError, EngineUnreachableError
 from livepush.events import Event
@@ -49,6 +49,12 @@ class World:
         async with asyncio.timeout(BOUND):
             while not met():
                 self.told.append(await anext(self._stream))
+
+    async def passes(self, met: Callable[[], bool]) -> None:
+        """Waits for what is no event."""
+        async with asyncio.timeout(BOUND):
+            while not met():  # noqa: ASYNC110  # any state of the engine
+                await asyncio.sleep(0.001)
 
     async def ends(self) -> events.LivepushEnd:
         """The next end of a push."""
@@ -251,7 +257,7 @@ async def test_a_container_that_the_push_stopped_is_started(
 async def test_a_container_that_goes_on_later_has_what_is_owed(
     tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_CONTAINER_INTERVAL", 0.01)
+    monkeypatch.setattr(presence, "_INTERVAL", 0.01)
     async with followed(tmp_path, fake_engine, PLAIN) as web:
         fake_engine.pause("web")
         await web.until(lambda: any(isinstance(e, events.ContainerStopped) for e in web.told))

@@ -204,7 +204,7 @@ class FakeEngine(Engine):
         self._called("restart", container, grace)
         self.stop(container)
         found = self._existing(container)
-        found.info = replace(found.info, running=True)
+        found.info = replace(found.info, running=True, started=f"{next(self._serials)}")
 
     async def stat(self, container: str, path: str) -> PathStat | None:
         self._called("stat", container, path)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from livepush import docker, engineapi, follow, recovery, vigil
+from livepush import docker, engineapi, presence, recovery, vigil
 from tests.e2e.docker_cli import Bench, left_of
 from tests.faults.bed import CLEAN, IN_PLACE, NO_SHELL, STAGED, Scenario, bed
 from tests.faults.proxy import FAULTS, Fault
@@ -41,7 +41,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engineapi, name, HANGS)
     monkeypatch.setattr(recovery, "_FIRST", 0.01)
     # What looks by the clock would be counted among the requests of a push.
-    monkeypatch.setattr(follow, "_CONTAINER_INTERVAL", 3600.0)
+    monkeypatch.setattr(presence, "_INTERVAL", 3600.0)
 
 
 def points(requests: int) -> Iterator[tuple[int, Fault]]:

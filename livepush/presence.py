@@ -1,0 +1,125 @@
+"""The application's container as others stop it, start it and make it anew.
+
+- Nothing tells of it: the container is looked at now and then. What came and went between two
+  looks shows in what waits for it, and in when it was started last.
+- One that ended by itself is started once a save has landed in it, which may be what mends it.
+- One that is made anew under the same name is gone on with. What a save or another container would
+  have to mend first is tried once for each of these, and an engine that fails again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import anyio
+
+from livepush import events, recovery
+from livepush.engine import ContainerInfo
+from livepush.errors import ContainerNotRunningError, LivepushError
+from livepush.push import Pushes
+
+_INTERVAL = 2.0  # seconds between two looks
+
+Tell = Callable[[LivepushError], None]
+
+
+class Attached(Protocol):
+    """What it needs of a session."""
+
+    @property
+    def pushes(self) -> Pushes: ...
+
+    @property
+    def container(self) -> ContainerInfo: ...
+
+    async def look(self) -> ContainerInfo | None: ...
+
+    async def start(self) -> None: ...
+
+    async def reattach(self) -> None: ...
+
+
+class Presence:
+    """Follows the container of a session; `saves` and `waits` are for who pushes into it.
+
+    `tell` takes what goes wrong. `push` is called where what is owed may land now, and `catch_up`
+    where the session has another container.
+    """
+
+    def __init__(
+        self,
+        session: Attached,
+        tell: Tell,
+        *,
+        push: Callable[[], None],
+        catch_up: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.saves = 0  # how many there have been
+        self.waits = False  # whether what is owed waits until the container runs
+        self._session = session
+        self._tell = tell
+        self._push = push
+        self._catch_up = catch_up
+        self._in_vain = ("", 0)  # the container that could not be gone on with, after which save
+        self._ran, self._started, self._pushed = False, "", 0
+
+    async def follow(self) -> None:
+        """Until it is cancelled."""
+        session = self._session
+        self._begin_with(session.container)
+        while True:
+            await anyio.sleep(_INTERVAL)
+            if session.pushes.busy:
+                continue
+            try:
+                info = await session.look()
+                if info is not None and info.id != session.container.id:
+                    await self._go_on_with(info)
+                elif not session.pushes.busy:
+                    await self._compare(info)
+            except LivepushError as error:
+                if isinstance(error, ContainerNotRunningError) or recovery.may_pass(error):
+                    self._in_vain = "", 0  # an engine that does not answer is the next push's news
+                else:
+                    self._tell(error)
+
+    def _begin_with(self, info: ContainerInfo) -> None:
+        self._ran, self._started = _runs(info), info.started
+        self._pushed = self._session.pushes.serial
+
+    async def _compare(self, info: ContainerInfo | None) -> None:
+        pushes, runs = self._session.pushes, _runs(info)
+        started, self._started = self._started, info.started if info else self._started
+        if runs != self._ran:
+            self._ran, self._pushed = runs, pushes.serial
+            happened = events.ContainerStarted if runs else events.ContainerStopped
+            pushes.emit(happened(container_id=self._session.container.id))
+            if runs and not pushes.settled:
+                self._push_again()
+        elif runs and (self.waits or (self._started != started and pushes.stuck)):
+            self._push_again()  # it was away between two looks
+        elif info and not (runs or info.paused) and pushes.settled and pushes.serial > self._pushed:
+            self._pushed = pushes.serial
+            try:
+                await self._session.start()
+            except LivepushError as error:
+                self._tell(error)
+
+    def _push_again(self) -> None:
+        self.waits = False
+        self._push()
+
+    async def _go_on_with(self, info: ContainerInfo) -> None:
+        """Goes on with a container that has been made anew, as it lacks what has been pushed."""
+        if self._in_vain == (info.id, self.saves):
+            return
+        self._in_vain = info.id, self.saves
+        await self._session.reattach()
+        self._session.pushes.emit(events.ContainerStarted(container_id=info.id))
+        await self._catch_up()
+        self._begin_with(info)
+
+
+def _runs(info: ContainerInfo | None) -> bool:
+    return info is not None and info.running and not info.paused
