@@ -29,7 +29,7 @@ from livepush.errors import ContainerNotRunningError, EngineError
 from livepush.execution import created, end, root_config, state
 from livepush.replies import container_info, understood
 
-LIMIT = 128 * 1024
+LIMIT = 512 * 1024
 """Bytes of an archive that is small."""
 
 _FEW = 32  # files that are renamed one by one
@@ -265,18 +265,14 @@ def _is_able(capabilities: bytes) -> bool:
 def _renamed(archive: bytes, mark: str) -> tuple[list[str], bytes] | None:
     """The paths of the files of an archive, and it with other names for them.
 
-    None where it has anything but a few plain files and links.
+    None where it has anything but a few plain files and links, or is none.
     """
     paths: list[str] = []
     out = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    with suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
-            # Not every `tar` gives links to their owner.
-            is_link = member.issym() and not (member.uid or member.gid)
-            if not (member.isreg() or is_link) or member.pax_headers:
-                return None
             path = f"/{member.name}"
-            if "\n" in path or len(paths) == _FEW:
+            if len(paths) == _FEW or "\n" in path or not _is_simple(member):
                 return None
             member.name = _place(path, mark, len(paths)).lstrip("/")
             paths.append(path)
@@ -285,8 +281,15 @@ def _renamed(archive: bytes, mark: str) -> tuple[list[str], bytes] | None:
             if content is not None:
                 out.write(content.read())
                 out.write(bytes(-member.size % tarfile.BLOCKSIZE))
-    out.write(bytes(2 * tarfile.BLOCKSIZE))
-    return paths, out.getvalue()
+        out.write(bytes(2 * tarfile.BLOCKSIZE))
+        return paths, out.getvalue()
+    return None
+
+
+def _is_simple(member: tarfile.TarInfo) -> bool:
+    # Not every `tar` gives links to their owner.
+    is_link = member.issym() and not (member.uid or member.gid)
+    return (member.isreg() or is_link) and not member.pax_headers
 
 
 def _place(path: str, mark: str, number: int) -> str:

@@ -181,6 +181,16 @@ async def test_what_is_not_for_it_is_not_tried(
     assert names(tmp_path) == set()
 
 
+async def test_what_is_no_archive_is_for_others_to_tell(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    whole = file(tmp_path / "a")
+    for archive in (b"", b"no archive", whole[:700]):
+        assert not await resident.place(archive)
+    assert names(tmp_path) == set()
+    assert await resident.place(whole)
+
+
 async def test_what_fails_leaves_nothing(connection: Local, tmp_path: Path) -> None:
     connection.program = connection.program.replace("tar -xpf -", "{ tar -xpf -; false; }")
     async with opened(connection) as resident:
