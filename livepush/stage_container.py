@@ -6,7 +6,6 @@ container is not its own, and stays as it is.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -34,10 +33,10 @@ from livepush.manifest import (
 )
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
 from livepush.mounted import Mounted
-from livepush.origin import fetch_text, fetch_tree
-from livepush.owner import needs_files, resolve, resolve_legacy
+from livepush.origin import fetch_tree
 from livepush.standing import Standing
 from livepush.tree import Tree
+from livepush.users import Users
 
 _MADE = Entry("dir", 0o755)
 
@@ -86,6 +85,7 @@ class StageContainer:
         self._engine = engine
         self._mounted = Mounted(engine, container, mounts)
         self._landed = Landed(stage.steps)
+        self._users = Users(engine, container, stage.steps)
         self._destinations = Destinations(engine, container, self._landed)
         self._ran: set[int] = set()
         self._outdated: set[int] = set()
@@ -98,7 +98,7 @@ class StageContainer:
             landed=self._landed,
             destinations=lambda: [self._destinations[i].path for i in self._copies()],
             ran=self._ran,
-            owner=self._owner,
+            owner=self._users.number,
         )
         self._standing = Standing(
             engine,
@@ -109,8 +109,6 @@ class StageContainer:
         )
         self._done: dict[int, Landing] = {}
         self._owners: dict[int, tuple[int, int] | None] = {}  # of the last manifest of each copy
-        self._passwd = self._group = ""
-        self._users_known = False
         self._journal = Journal() if journal is None else journal
         self._before = touched
         self._restarts = restarts
@@ -119,7 +117,7 @@ class StageContainer:
 
     async def open(self) -> None:
         """Asks the container once what only it knows: what stands at destinations, and users."""
-        await self._learn_users()
+        await self._users.learn()
         for position, step in self._copies().items():
             await self._destinations.learn(position, step)
 
@@ -132,7 +130,7 @@ class StageContainer:
     def touch(self, paths: Collection[str]) -> None:
         """Somebody else is about to write or remove `paths`."""
         self._note(paths)
-        self._users_known = False
+        self._users.doubt()
 
     def restarts(self, position: int) -> bool:
         """Whether the container restarts after a change by the step at `position`."""
@@ -162,7 +160,7 @@ class StageContainer:
         self._destinations.built(position, self._copies()[position], tree)
         wanted = self._wanted(position, tree)
         self._landed.believe(position, wanted)
-        self._owners[position] = self._chown(self._copies()[position])
+        self._owners[position] = self._users.owner(self._copies()[position])
         self._standing.believe(wanted.made)
 
     def has_taken(self, position: int, sources: Collection[str]) -> bool:
@@ -219,13 +217,13 @@ class StageContainer:
         shell; those are given up.
         """
         step = self._copies()[position]
-        await self._learn_users()
+        await self._users.learn()
         part = None if full else self._part(position, files.tree, takes)
         if part is None:
             await self._destinations.settle(position, step, files.tree, self._beneath)
             landed = self._landed.snapshot(position)
             wanted = self._wanted(position, files.tree)
-            self._owners[position] = self._chown(step)
+            self._owners[position] = self._users.owner(step)
         else:
             landed, wanted = part
         wanted, changes, refusal = await self._compared(
@@ -262,7 +260,7 @@ class StageContainer:
         """Runs the command as its step says and returns its exit status."""
         position = self.stage.steps.index(step)
         self._standing.forget()
-        self._users_known = False
+        self._users.doubt()
         self._journal.ran()
         self._ran.add(position)
         self._outdated.discard(position)
@@ -273,36 +271,20 @@ class StageContainer:
 
     async def make(self, step: MakeDir) -> bool:
         """Makes the step's directory where it is missing; whether it was. Raises `Conflict`."""
-        await self._learn_users()
-        uid, gid = self._owner(step.user)
+        await self._users.learn()
+        uid, gid = self._users.number(step.user)
         made = dict.fromkeys(ancestry(step.path), replace(_MADE, uid=uid, gid=gid))
         position = self.stage.steps.index(step)
         missing = await self._standing.to_make(position, Manifest(made=made))
         await self._upload({}, missing, NoFiles())
         return bool(missing)
 
-    async def _learn_users(self) -> None:
-        """Reads who is known in the container, if that matters and may have changed."""
-        names = [step.chown for step in self._copies().values()]
-        names += [step.user for step in self.stage.steps if isinstance(step, MakeDir)]
-        if not self._users_known and any(needs_files(name) for name in names):
-            self._passwd = await fetch_text(self._engine, self.id, "/etc/passwd")
-            self._group = await fetch_text(self._engine, self.id, "/etc/group")
-        self._users_known = True
-
     def _copies(self) -> dict[int, Copy]:
         return {i: s for i, s in enumerate(self.stage.steps) if isinstance(s, Copy)}
 
-    def _owner(self, user: str) -> tuple[int, int]:
-        return resolve(user, self._passwd, self._group) if user else (0, 0)
-
     def _wanted(self, position: int, tree: Tree) -> Manifest:
         step = self._copies()[position]
-        return manifest(step, tree, self._destinations[position], self._chown(step))
-
-    def _chown(self, step: Copy) -> tuple[int, int] | None:
-        by = resolve_legacy if step.legacy else resolve
-        return by(step.chown, self._passwd, self._group) if step.chown else None
+        return manifest(step, tree, self._destinations[position], self._users.owner(step))
 
     def _part(
         self, position: int, tree: Tree, takes: frozenset[str]
@@ -313,7 +295,7 @@ class StageContainer:
         and a context may be large.
         """
         step, landed = self._copies()[position], self._landed[position]
-        owner = self._chown(step)
+        owner = self._users.owner(step)
         if step.origin is not None or self._owners.get(position, owner) != owner:
             return None
         before = self._landed.written_from(position, takes)
@@ -371,7 +353,8 @@ class StageContainer:
         """Carries a clearing out, and says why not all of it can be had."""
         trees, directories, refusal = clearing.trees, clearing.directories, ""
         self._note([*trees, *directories])
-        self._users_known = self._users_known and not (trees or directories)
+        if trees or directories:
+            self._users.doubt()
         if trees or directories:
             self._standing.forget()  # before it: a cancelled deletion is carried out all the same
             restarts = self.restarts(position)
@@ -397,8 +380,7 @@ class StageContainer:
         if not items:
             return {}
         self._note(items)
-        if any(posixpath.basename(path) in ("passwd", "group") for path in items):
-            self._users_known = False
+        self._users.touch(items)
         sent: dict[str, Item] = {}
 
         def note(one: Sent) -> None:
