@@ -32,7 +32,7 @@ FLOORS = tuple(
         """calls words ignore builders watch saved mounted replacement sending testing.files""",
         "selection heredoc execution",
         "resident",
-        "sources",
+        "sources restarting",
         "manifest",
         """difference flags plan archive landed scan engineapi building testing.commands
         testing.images""",
