@@ -38,6 +38,7 @@ FLOORS = tuple(
         testing.images""",
         """lexer grammar leads ledger narration rescan archived origin image_files layers doubts
         docker renewal testing.engine""",
+        "testing.faults",
         "dockerfile render context beneath testing",
         "freshness",
         # Text to directives, instructions to stages: a file each.
