@@ -207,7 +207,8 @@ class Engine(Protocol):
 
         Where it is known that the signal does nothing, it is killed at once.
         Never removes it, also where it was started to be removed when it ends. Cancelled, it
-        finishes: a container that was stopped for a restart is started.
+        finishes, without waiting any more for the application to end by itself where that can be
+        had: a container that was stopped for a restart is started.
         """
 
     async def stat(self, container: str, path: str) -> PathStat | None:

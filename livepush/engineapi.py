@@ -33,6 +33,7 @@ from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineEr
 from livepush.execution import Executions, delete, missing
 from livepush.replies import Json, Reply, understood
 from livepush.resident import Resident, gathered
+from livepush.restarting import Restart
 from livepush.shield import finish, settle
 
 _TERM = ("", "TERM", "SIGTERM", "15")  # as users write it, or leave it to be
@@ -40,7 +41,6 @@ _BAD_REQUEST = 400
 _NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
 _LOOP = ("too many links", "too many levels of symbolic links")  # it follows a link for ever
 _REMOVING = "already in progress"
-_START = 60  # seconds that a container may take to start
 _BUILD, _GATHERING = 3600, 1800  # seconds that a command in a build, and an image, may be silent
 
 T = TypeVar("T")
@@ -194,20 +194,14 @@ class ApiEngine(Engine):
                 return
 
     async def restart(self, container: str, *, grace: float) -> None:
-        await finish(self._restart(container, math.ceil(grace)))
-
-    async def _restart(self, container: str, seconds: int) -> None:
+        seconds = math.ceil(grace)
         if seconds and await self._is_in_vain(container):
             seconds = 0
-        path, what = f"{_of(container)}/restart?t={seconds}", f"restart the container {container}"
         try:
-            await self._connection.answer("POST", path, what, patience=_START + seconds)
-        except EngineError as error:
-            if error.status == 404:
-                raise missing(container) from error
-            raise
-        if container in self._residents:
-            self._residents[container].reopen()
+            await Restart(self._connection, container, _of(container)).carry_out(seconds)
+        finally:
+            if container in self._residents:
+                self._residents[container].reopen()
 
     async def stat(self, container: str, path: str) -> PathStat | None:
         what = f"look at {_told(path)} in the container {container}"

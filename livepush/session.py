@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -21,7 +21,7 @@ from livepush.archived import without_archives
 from livepush.bus import Bus, EventStream, Listener
 from livepush.context import Context
 from livepush.engine import ContainerInfo, Engine
-from livepush.errors import BuildFailedError, InvalidArgumentError
+from livepush.errors import BuildFailedError, EngineError, InvalidArgumentError
 from livepush.events import Event
 from livepush.executor import Executor, Played
 from livepush.follow import Following, follow
@@ -226,10 +226,17 @@ class Livepush:
     async def aclose(self) -> None:
         """Ends the running push and removes all that the session made on the engine."""
         with anyio.CancelScope(shield=True):
-            await self.cancel()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._clean_up_early)
+                await self.cancel()
             if self._current and self._pushes.settled:
                 await anyio.to_thread.run_sync(lambda: self._journal.settle(self._state()))
             await self._stack.aclose()
+
+    async def _clean_up_early(self) -> None:
+        """Ending a command and removing a container each take their time."""
+        with suppress(EngineError):  # it is done once more, in the end
+            await self.cleanup_intermediate_containers()
 
     async def __aenter__(self) -> Self:
         return self

@@ -31,22 +31,27 @@ class Wakeup:
     """For the thread that makes it, over the watcher of `directory` that is no other thread's."""
 
     def __init__(self, directory: str) -> None:
-        self._signal: int | None = None
+        self._signals: frozenset[int] = frozenset()
         self._news = 0.0
         if sys.platform == "linux":
-            self._signal = signal.SIGRTMAX - 3
-            signal.pthread_sigmask(signal.SIG_BLOCK, {self._signal})
-            watchers = [_asked(each, self._signal) for each in _watching(directory)]
-            if not any(watchers):
-                self._signal = None
+            # Where no more of the one can wait, the kernel sends the other, which would be the end.
+            own = signal.SIGRTMAX - 3
+            signals = frozenset({own, signal.SIGIO})
+            signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+            watchers = [_asked(each, own) for each in _watching(directory)]
+            if any(watchers):
+                self._signals = signals
 
     def wait(self) -> None:
         """Returns when there is news, was some a moment ago, or after a while."""
-        if self._signal is None:
+        if not self._signals:
             time.sleep(_STEP)
-        elif time.monotonic() - self._news < _AWAKE:
+            return
+        if time.monotonic() - self._news < _AWAKE:
             time.sleep(_BLINK)
-        elif signal.sigtimedwait({self._signal}, _DROWSY) is not None:
+        elif signal.sigtimedwait(self._signals, _DROWSY) is not None:
+            self._news = time.monotonic()
+        while signal.sigtimedwait(self._signals, 0) is not None:  # one for each event
             self._news = time.monotonic()
 
 

@@ -32,12 +32,13 @@ FLOORS = tuple(
         """calls words ignore builders watch saved mounted replacement sending testing.files""",
         "selection heredoc execution",
         "resident",
-        "sources",
+        "sources restarting",
         "manifest",
         """difference flags plan archive landed scan engineapi building testing.commands
         testing.images""",
         """lexer grammar leads ledger narration rescan archived origin image_files layers doubts
         docker renewal testing.engine""",
+        "testing.faults",
         "dockerfile render context beneath testing",
         "freshness",
         # Text to directives, instructions to stages: a file each.

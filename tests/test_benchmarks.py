@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,3 +26,18 @@ def test_a_cancel_is_measured() -> None:
     assert ", API " in engine
     assert ended.startswith("the command's last process has ended: median ")
     assert told.startswith("the push is over: median ")
+
+
+def test_a_stop_is_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.stop", "--count", "1"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    machine, engine, stopped = done.stdout.splitlines()
+    assert " CPUs, load " in machine
+    assert ", API " in engine
+    assert re.fullmatch(r"after [a-zA-Z]+ \(1\): median \d+ ms, worst \d+ ms", stopped)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -94,3 +97,41 @@ def test_a_watcher_is_one_thread_s(watched: Path, monkeypatch: pytest.MonkeyPatc
 def test_where_nothing_is_watched_there_is_a_clock(tmp_path: Path) -> None:
     assert in_thread(lambda: Wakeup(str(tmp_path)).wait()).result(20) is None
     assert in_thread(lambda: Wakeup(str(tmp_path / "none")).wait()).result(20) is None
+
+
+_CROWDED = """
+import resource, sys, threading, watchfiles
+from pathlib import Path
+from livepush.wakeup import Wakeup
+
+resource.setrlimit(resource.RLIMIT_SIGPENDING, (1, 1))
+root = Path(sys.argv[1])
+with watchfiles._rust_notify.RustNotify([str(root)], False, False, 0, False, False):
+    def follows():
+        wake = Wakeup(str(root))
+        for number in range(100):
+            (root / str(number)).touch()
+        wake.wait()
+    thread = threading.Thread(target=follows)
+    thread.start()
+    thread.join()
+print("alive")
+"""
+
+
+def test_more_news_than_signals_can_wait_end_nobody(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _CROWDED, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
+
+
+def test_all_news_are_taken_at_once(watched: Path) -> None:
+    def waits() -> int:
+        wake = Wakeup(str(watched))
+        for number in range(100):
+            (watched / str(number)).touch()
+        wake.wait()
+        return len(signal.sigpending() & wake._signals)
+
+    assert in_thread(waits).result(20) == 0

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import anyio
+import anyio.abc
+
 from livepush.commands.complaint import tell_warnings
 from livepush.commands.connection import Connection, connect
 from livepush.commands.inputs import Inputs
@@ -94,9 +97,26 @@ async def opened(job: Job) -> AsyncIterator[Livepush]:
             )
             show.busy = ""
             job.narrator.graph = session.pushes.graph
-            async with closing(session):
+            async with _closing_meanwhile(session):
                 show.follow(session.events())
                 yield session
+
+
+@asynccontextmanager
+async def _closing_meanwhile(session: Livepush) -> AsyncIterator[None]:
+    """As `closing`; where the block is cancelled, at once, while it comes to its own end."""
+
+    async def closed(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+        async with closing(session):
+            task_status.started()
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(closed)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
 
 
 @asynccontextmanager

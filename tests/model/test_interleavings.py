@@ -32,31 +32,12 @@ from livepush.errors import BuildFailedError, EngineError, LivepushError
 from livepush.model import Replay
 from livepush.push import PushResult
 from livepush.session import Livepush
-from livepush.testing import FakeEngine, FakeImage, Files, Node
+from livepush.testing import FakeEngine, FakeImage, Files
 from livepush.testing.builder import DockerfileBuilder
 
-BASE = "base"
-NAMES = ("a", "b", "d/a", "d/b", "d/e/a")
-CONTENTS = ("", "1", "2", "three")
-FAULTS = ("put", "delete", "run", "restart", "stat", "get", "build", "create")
+from .machine import BASE, CONTENTS, DOCKERFILES, NAMES, base_files, of_root, shown
 
-# In place, only commands that may be repeated, and that read nothing which a later step writes.
-DOCKERFILES: dict[Replay, tuple[str, ...]] = {
-    "in-place": (
-        f"FROM {BASE}\nCOPY a /a\nRUN sleep 1 && cat /a > /ra\nCOPY d /d\n",
-        f"FROM {BASE}\nCOPY d /d\nCOPY a b /d/\nRUN rm -rf /o && mkdir /o && cat /d/a > /o/a\n",
-        f"FROM {BASE} AS one\nCOPY a /x\nRUN sleep 1 && cat /x > /y\n"
-        f"FROM {BASE}\nCOPY --from=one /y /y\nRUN cat /y > /z\nCOPY d /app\n",
-        f"FROM {BASE} AS one\nCOPY d /x\nFROM one\nCOPY b /b\nRUN sleep 1 && cat /x/a /b > /z\n",
-        f"FROM {BASE}\nCOPY a /live\n#dev-cmd-live=x\nCOPY d /d\n",
-    ),
-    "clean": (
-        f"FROM {BASE}\nCOPY a /a\nRUN sleep 1 && cat /a >> /log && mkdir /made\nCOPY d /d\n",
-        f"FROM {BASE}\nCOPY d /d\nRUN cat /d/a >> /d/b\nCOPY b /d/a\nRUN cat /d/a >> /log\n",
-        f"FROM {BASE} AS one\nCOPY a /x\nRUN cat /x >> /y\n"
-        f"FROM {BASE}\nCOPY --from=one /y /y\nRUN cat /y >> /z\nCOPY d /app\n",
-    ),
-}
+FAULTS = ("put", "delete", "run", "restart", "stat", "get", "build", "create")
 
 
 class Interleaving(RuleBasedStateMachine):
@@ -79,7 +60,7 @@ class Interleaving(RuleBasedStateMachine):
         self.text = texts[number % len(texts)]
         for name in NAMES:
             self.put(name, "0")
-        base = FakeImage(_base(), ImageConfig(""))
+        base = FakeImage(base_files(), ImageConfig(""))
         self.builder = DockerfileBuilder(lambda _: base)
         self.engine = FakeEngine(builder=self.builder, sleep=self.sleep)
         self.engine.add_image(base, tag=BASE)
@@ -108,7 +89,7 @@ class Interleaving(RuleBasedStateMachine):
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for path in sorted(self.root.rglob("*")):
-                tar.add(path, str(path.relative_to(self.root)), recursive=False, filter=_of_root)
+                tar.add(path, str(path.relative_to(self.root)), recursive=False, filter=of_root)
             text = self.session.dockerfile.generate_live_dockerfile() if self.opened else self.text
             for name, content in {
                 ".livepush.Dockerfile": text,
@@ -189,7 +170,7 @@ class Interleaving(RuleBasedStateMachine):
         assert bool(result.owed) == (wanted is None), result
         if wanted is not None:
             assert result.status != "failed"
-            assert _shown(self.engine.files(self.container)) == _shown(wanted)
+            assert shown(self.engine.files(self.container)) == shown(wanted)
 
     def teardown(self) -> None:
         try:
@@ -204,24 +185,6 @@ class Interleaving(RuleBasedStateMachine):
 
 class InterleavingClean(Interleaving):
     replay: Replay = "clean"
-
-
-def _base() -> Files:
-    files = Files()
-    for path in ("/bin", "/etc", "/tmp"):  # a container's own
-        files.place(path, Node("dir", 0o755))
-    files.write("/bin/sh", b"", mode=0o755)
-    return files
-
-
-def _of_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
-    info.uid = info.gid = 0
-    return info
-
-
-def _shown(files: Files) -> dict[str, tuple[object, ...]]:
-    nodes = ((path, files.node(path)) for path in files)
-    return {p: (n.kind, n.mode, n.uid, n.content, n.target) for p, n in nodes if n is not None}
 
 
 @pytest.mark.parametrize("machine", [Interleaving, InterleavingClean])
