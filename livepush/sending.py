@@ -3,6 +3,8 @@
 It sends what the sources of the instructions name, and no more. Of a source with a link in it the
 link is sent, and what it leads to. A wildcard counts as a link where it finds one: then all that it
 finds is sent, whatever the source has behind it. What a wildcard's directories hold is not seen.
+
+A client looks at links that are ignored, too; of those nothing is known here.
 """
 
 from __future__ import annotations
