@@ -20,7 +20,7 @@ from pathlib import Path
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _INOTIFY = "anon_inode:inotify"
-_F_SETSIG, _F_SETOWN_EX, _F_GETOWN_EX, _F_OWNER_TID = 10, 15, 16, 0  # from Linux's fcntl.h
+_F_SETOWN_EX, _F_GETOWN_EX, _F_OWNER_TID = 15, 16, 0  # from Linux's fcntl.h
 _DROWSY = 0.2  # seconds, for which nothing else is heard of
 _STEP = 0.005  # seconds between two looks where nothing wakes
 _AWAKE = 0.02  # seconds after news for the watcher to tell it
@@ -31,31 +31,25 @@ class Wakeup:
     """For the thread that makes it, over the watcher of `directory` that is no other thread's."""
 
     def __init__(self, directory: str) -> None:
-        self._signals: frozenset[int] = frozenset()
+        self._is_told = False
         self._news = 0.0
         if sys.platform == "linux":
-            # Where no more of the one can wait, the kernel sends the other, which would be the end.
-            own = signal.SIGRTMAX - 3
-            signals = frozenset({own, signal.SIGIO})
-            signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-            watchers = [_asked(each, own) for each in _watching(directory)]
-            if any(watchers):
-                self._signals = signals
+            # Blocked, it only ever waits; and but one waits, however many events there are.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+            told = [_asked(each) for each in _watching(directory)]
+            self._is_told = any(told)
 
     def wait(self) -> None:
         """Returns when there is news, was some a moment ago, or after a while."""
-        if not self._signals:
+        if not self._is_told:
             time.sleep(_STEP)
-            return
-        if time.monotonic() - self._news < _AWAKE:
+        elif time.monotonic() - self._news < _AWAKE:
             time.sleep(_BLINK)
-        elif signal.sigtimedwait(self._signals, _DROWSY) is not None:
-            self._news = time.monotonic()
-        while signal.sigtimedwait(self._signals, 0) is not None:  # one for each event
+        elif signal.sigtimedwait({signal.SIGIO}, _DROWSY) is not None:
             self._news = time.monotonic()
 
 
-def _asked(descriptor: int, number: int) -> bool:
+def _asked(descriptor: int) -> bool:
     """Whether the kernel signals news of `descriptor` to this thread from now on."""
     import fcntl
 
@@ -64,7 +58,6 @@ def _asked(descriptor: int, number: int) -> bool:
     try:
         if fcntl.fcntl(descriptor, _F_GETOWN_EX, nobody) != nobody:
             return False
-        fcntl.fcntl(descriptor, _F_SETSIG, number)
         fcntl.fcntl(descriptor, _F_SETOWN_EX, owner)
         flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)

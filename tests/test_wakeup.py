@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -124,14 +123,3 @@ def test_more_news_than_signals_can_wait_end_nobody(tmp_path: Path) -> None:
         [sys.executable, "-c", _CROWDED, tmp_path], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
-
-
-def test_all_news_are_taken_at_once(watched: Path) -> None:
-    def waits() -> int:
-        wake = Wakeup(str(watched))
-        for number in range(100):
-            (watched / str(number)).touch()
-        wake.wait()
-        return len(signal.sigpending() & wake._signals)
-
-    assert in_thread(waits).result(20) == 0
