@@ -40,7 +40,7 @@ from livepush.push import Pushes
 from livepush.unsettled import Unsettled
 from livepush.watch import EVERYTHING, Hints, Watcher
 
-_NO_TIME = 0.02  # seconds; a look at everything that takes no longer may follow each change
+_NO_TIME = 0.05  # seconds; a look at everything that takes no longer may follow each change
 
 Trigger = Literal["notify", "polling", "manual"]
 

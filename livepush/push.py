@@ -82,7 +82,8 @@ class Pushes:
         self._noted = self._covered = 0
         self._calls_off = self._setbacks = 0
         self._last = PushResult(0, "nothing")
-        self._scope: anyio.CancelScope | None = None
+        self._scope: anyio.CancelScope | None = None  # of the push
+        self._command = anyio.CancelScope()  # of what it is carrying out
         self._running: Action | None = None
         self._current: int | None = None
 
@@ -126,9 +127,9 @@ class Pushes:
         with self._watch.over("plan"):
             plan = make_plan(self.graph, changes.changed, changes.deleted, self._leads())
             self._ledger = self._ledger.noted(plan)
-        if self._running is not None and self._scope is not None and self._overtaken(self._running):
+        if self._running is not None and self._overtaken(self._running):
             self._setbacks += 1
-            self._scope.cancel()
+            self._command.cancel()
 
     def owe(self, plan: Plan) -> None:
         """Owes `plan` from now on, which no change asks for."""
@@ -210,6 +211,8 @@ class Pushes:
                 return self._failed(StepFailedError(reason), hint=found.hint)
             except OSError as error:  # of a file of the context: all else is the engine's
                 return self._failed(_unreadable(action, error))
+            if performed is None:
+                return replace(result, status="cancelled")
             self._ledger = self._ledger.landed(action, changed=performed.changed)
             if performed.refusal:
                 self._ledger = self._ledger.kept(action.because)
@@ -240,15 +243,23 @@ class Pushes:
                 self._ledger = self._ledger.set_aside(action.because)
                 self._tell_refused(action, f"{step.text} {step.reason}")
 
-    async def _perform(self, action: Action) -> Performed:
+    async def _perform(self, action: Action) -> Performed | None:
+        """None where a newer change has overtaken it, which no push has taken up yet.
+
+        What ended at that very moment is not overtaken any more: the same push goes on.
+        """
         if action.verb == "restart" and not self._restarts:
             return Performed(changed=False)
         self._running = action
         try:
-            with self._watch.over(_PARTS.get(action.verb, "transfer")):
+            with (
+                anyio.CancelScope() as self._command,
+                self._watch.over(_PARTS.get(action.verb, "transfer")),
+            ):
                 return await self._executor.perform(action)
         finally:
             self._running = None
+        return None
 
     def _tell_refused(self, action: Action, reason: str) -> None:
         self.emit(events.RebuildNeeded(reason=reason, line=action.line))

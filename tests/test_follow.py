@@ -22,7 +22,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from livepush import events, scan, unsettled, watch
+from livepush import events, follow, scan, unsettled, watch
 from livepush.bus import EventStream
 from livepush.errors import InvalidArgumentError, LivepushError
 from livepush.events import Event
@@ -379,7 +379,10 @@ def write_in_memory(path: Path, content: bytes) -> None:
         memory[:] = content
 
 
-async def test_a_write_through_another_name_lands_also_when_that_name_is_gone(world: Open) -> None:
+async def test_a_write_through_another_name_lands_also_when_that_name_is_gone(
+    world: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_NO_TIME", 60.0)
     web = await world()
     async with ready(web):
         os.link(web.root / "src/main", web.root / "src/other")

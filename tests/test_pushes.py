@@ -13,6 +13,7 @@ import pytest
 
 from livepush.context import Context
 from livepush.events import Event
+from livepush.model import Changes
 from livepush.opening import GRACE
 from livepush.push import _PATIENCE
 from livepush.session import Livepush
@@ -98,6 +99,20 @@ async def test_closing_begins_no_push_that_waits(web: World) -> None:
     await web.session.aclose()
     assert [await first, await second] == ["cancelled", "cancelled"]
     assert web.holds("/src") is None
+
+
+async def test_a_save_at_the_very_end_of_a_command_is_not_lost(web: World) -> None:
+    """It would have ended the command, which has ended by itself: the same push takes it up."""
+
+    def save(_: Event) -> None:
+        (web.root / "deps").write_text("three")
+        web.session.pushes.note(Changes(frozenset({"deps"})))
+
+    web.session.once("commandReturn", save)
+    web.gate.set()
+    assert await web.save("deps", "two") == "succeeded"
+    assert web.session.pushes.settled
+    assert (web.holds("/out"), web.names().count("cancel")) == ("three", 0)
 
 
 async def test_a_save_after_calling_off_is_pushed(web: World) -> None:
