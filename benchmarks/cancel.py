@@ -1,9 +1,10 @@
 """How long a newer save takes to end the command that it overtakes: `python -m benchmarks.cancel`.
 
-A session follows a container of its own, whose command starts children and a daemon and sleeps.
-A save begins it, a newer one overtakes it; from then on the time runs. All of the command's
-processes hold a fifo open, whose other end is read in the container: it ends with the last of them,
-whatever livepush believes. Both are printed, the last process's end and when the push is over.
+A session follows a container of its own, whose command starts children and sleeps: one obeys TERM,
+one ignores it, one leaves daemons. A save begins it, a newer one overtakes it; from then on the
+time runs. All of the command's processes hold a fifo open, whose other end is read in the
+container: it ends with the last of them, whatever livepush believes. Both are printed, the last
+process's end and when the push is over.
 """
 
 from __future__ import annotations
@@ -26,9 +27,14 @@ IMAGE = "livepush-base/busybox:12"
 DOCKERFILE = """\
 FROM {image}
 COPY deps /deps
-RUN if grep -q newer /deps; then exit; fi; exec 9>/fifo; \
-  sleep 1000 & setsid sh -c 'sleep 1000 & true'; echo begun; sleep 1000
+RUN if grep -q newer /deps; then exit; fi; exec 9>/fifo; {command}
 """
+COMMANDS = {
+    "obeys TERM": "sleep 1000 & echo begun; sleep 1000",
+    "ignores TERM": "trap '' TERM; sleep 1000 & echo begun; sleep 1000",
+    "leaves daemons": "setsid sh -c 'sleep 1000 & true'; (setsid sleep 1000 &); "
+    "echo begun; sleep 1000",
+}
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -46,25 +52,27 @@ async def _measure(image: str, count: int) -> None:
     async with contextlib.aclosing(engine):
         print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {platform.platform()}")
         print(f"{await engine.ping()}; {image}; {count} cancels", flush=True)
-        container = await engine.create(image, labels={f"{LABEL}.session": "benchmark"}, start=True)
-        try:
-            with tempfile.TemporaryDirectory() as directory:
-                times = await _cancels(engine, container, Path(directory), image, count)
-        finally:
-            await engine.remove(container)
-    ended, told = zip(*times, strict=True)
-    _report("the command's last process has ended", ended)
-    _report("the push is over", told)
+        for what, command in COMMANDS.items():
+            made = await engine.create(image, labels={f"{LABEL}.session": "benchmark"}, start=True)
+            try:
+                with tempfile.TemporaryDirectory() as directory:
+                    dockerfile = DOCKERFILE.format(image=image, command=command)
+                    times = await _cancels(engine, made, Path(directory), dockerfile, count)
+            finally:
+                await engine.remove(made)
+            ended, told = zip(*times, strict=True)
+            _report(f"{what}: the last process has ended", ended)
+            _report(f"{what}: the push is over", told)
 
 
 async def _cancels(
-    engine: DockerEngine, container: str, context: Path, image: str, count: int
+    engine: DockerEngine, container: str, context: Path, dockerfile: str, count: int
 ) -> list[tuple[float, float]]:
     _save(context, "first")
     session = await Livepush.init(
         context=context,
         container_id=container,
-        dockerfile_content=DOCKERFILE.format(image=image),
+        dockerfile_content=dockerfile,
         engine=engine,
         skip_container_restart=True,
     )
@@ -111,7 +119,9 @@ def _save(context: Path, text: str) -> None:
 
 def _report(what: str, times: Sequence[float]) -> None:
     print(
-        f"{what}: median {statistics.median(times) * 1000:.0f} ms, worst {max(times) * 1000:.0f} ms"
+        f"{what}: median {statistics.median(times) * 1000:.0f} ms, "
+        f"worst {max(times) * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}",
+        flush=True,
     )
 
 

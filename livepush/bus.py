@@ -1,7 +1,8 @@
 """Hands events to whoever listens, and never lets a listener harm or hold up a push.
 
-A plain listener is called at once, in the order of subscription, in the event loop: while it works,
-nothing else does, so what takes long is for a coroutine listener. That one, a plain one from when
+A plain listener is called at once, in the order of subscription, in the event loop, where it may
+touch all that lives there, as another thread may not: while it works, nothing else does, so what
+takes long, or may wait, is for a coroutine listener or a stream. That one, a plain one from when
 it has returned something to await, and a stream each have a queue of their own: they see every
 event in order, at their own pace. A queue is bounded; when a slow reader fills it, `commandOutput`
 is lost first, then the oldest, and the reader is told how many. A listener that raises is reported

@@ -65,14 +65,20 @@ async def existing(engine: Engine, container: str) -> ContainerInfo:
 
 
 async def images_of(
-    engine: Engine, request: Request, warn: Callable[[str], None]
+    engine: Engine, request: Request, warn: Callable[[str, int], None]
 ) -> Mapping[str, ImageConfig]:
-    """What the engine knows of the images that the stages start from, by name."""
-    images = {}
-    for name in request.dockerfile.base_images(request.build_args):
+    """What the engine knows of the images that the stages start from, by name.
+
+    `warn` is told of one that cannot be had, and its line: its name may have a build argument's
+    value in it, which is told to nobody.
+    """
+    images, args = {}, request.build_args
+    lines = {stage.image: stage.line for stage in request.dockerfile.graph(build_args=args).stages}
+    for name in request.dockerfile.base_images(args):
         image = await base_image(engine, name, request.labels(), legacy=request.legacy)
         if image is None:
-            warn(f"the base image {name} cannot be had: its ENV, USER and WORKDIR are not known")
+            what = "the base image cannot be had: its ENV, USER and WORKDIR are not known"
+            warn(what, lines[name])
         else:
             images[name] = image
     return images

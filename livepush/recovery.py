@@ -1,5 +1,8 @@
 """Pushes again, by itself, what an engine that failed has kept from landing.
 
+So is found out what the container lacks, without which nobody would owe it. What has to wait for
+the container is told to whoever follows that, and pushes into one that is gone end with it.
+
 A step that fails is the user's to mend, and is never tried again here. An engine that does not
 answer is waited for, as long as it takes; one that answers and fails again and again is given up
 until the next change. A container that has stopped meanwhile, as it does when its engine ends, is

@@ -1,6 +1,13 @@
 """A session: the front that embedders, the command line and the watcher hold.
 
 It opens the containers, keeps the build context as it is known, and hands changes to the pushes.
+
+- What is known of the context is read under one lock, and what differs from it is told once, to
+  whoever asked: who asks owes it.
+- A session is of one container at a time. What is known of that changes all at once or not at all.
+- Nothing is taken to be in the container but what it was built from, what landed in it, and what
+  a look at it has shown. That all has landed is noted for the next session only where that look was
+  taken, and nothing is owed.
 """
 
 from __future__ import annotations
@@ -491,8 +498,8 @@ class Livepush:
     def _emit(self, event: Event) -> None:
         self._pushes.emit(event)
 
-    def _warn(self, message: str) -> None:
-        self._bus.emit(events.Notice(message=message))
+    def _warn(self, message: str, line: int | None = None) -> None:
+        self._bus.emit(events.Notice(message=message, line=line))
 
 
 def _connected(docker: Client | None, stack: AsyncExitStack) -> Engine:

@@ -108,7 +108,7 @@ class _Proof:
         request = self._request
         graph = request.dockerfile.graph(
             build_args=request.build_args,
-            images=await images_of(self._engine, request, lambda _: None),
+            images=await images_of(self._engine, request, lambda *_: None),
             target=request.target,
             legacy=request.legacy,
             platform=request.platform,

@@ -21,11 +21,14 @@ def test_a_cancel_is_measured() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    machine, engine, ended, told = done.stdout.splitlines()
+    machine, engine, *times = done.stdout.splitlines()
     assert " CPUs, load " in machine
     assert ", API " in engine
-    assert ended.startswith("the command's last process has ended: median ")
-    assert told.startswith("the push is over: median ")
+    assert [line.partition(": median ")[0] for line in times] == [
+        f"{command}: {what}"
+        for command in ("obeys TERM", "ignores TERM", "leaves daemons")
+        for what in ("the last process has ended", "the push is over")
+    ]
 
 
 def test_a_stop_is_measured() -> None:

@@ -83,6 +83,28 @@ async def shown(events: EventStream, narrator: Narrator) -> list[str]:
     ]
 
 
+async def test_no_base_image_is_told_that_a_value_names(
+    tmp_path: Path, fake_engine: FakeEngine
+) -> None:
+    (tmp_path / "a").write_text("one")
+    fake_engine.add_container(BUSYBOX, name="web")
+    fake_engine.fail_next("build", EngineError(f"There is no {SECRET}."))
+    text = "ARG T\nFROM $T\nCOPY a /a\n"
+    session = await Livepush.init(
+        context=tmp_path,
+        container_id="web",
+        dockerfile_content=text,
+        engine=fake_engine,
+        build_args={"T": SECRET},
+    )
+    events = session.events()
+    async with session:
+        narrator = Narrator(Subject(".", "web", "Dockerfile"), session.pushes.graph)
+    told = await shown(events, narrator)
+    assert any("Dockerfile:2: the base image cannot be had" in each for each in told)
+    assert [each for each in told if SECRET in each] == []
+
+
 @pytest.mark.parametrize("reply", [b"nonsense\r\n\r\n", b"", b"HTTP/1.1 500 X\r\n\r\n"])
 async def test_an_engine_that_talks_nonsense_gets_no_value_told(
     reply: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture

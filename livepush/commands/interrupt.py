@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -36,7 +37,8 @@ async def _until_signalled(work: Callable[[], Awaitable[int]], stopping: Callabl
                 loop.remove_signal_handler(number)
                 signal.signal(number, lambda *_: os._exit(KILLED))
             scope.cancel()
-            stopping()
+            # It may wait for somebody who has stopped reading.
+            threading.Thread(target=stopping, daemon=True).start()
 
         for number in _SIGNALS:
             loop.add_signal_handler(number, stop)

@@ -1,10 +1,17 @@
-"""Brings a session's events to a display without ever holding up the session."""
+"""Brings a session's events to a display without ever holding up the session.
+
+Who reads what is shown may stop reading: then a thread hangs, and the session goes on. Once the
+command has been cancelled such a reader is given a moment more, and then the process ends without
+it: no interpreter ends by itself while one of its threads writes.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -18,6 +25,7 @@ from livepush.render import Display
 
 _BATCH = 256  # events that are shown at a time at most
 _TICK = 0.2  # seconds between two looks at what goes on
+_PATIENCE = 1.0  # seconds that whoever reads has once the command was cancelled and is over
 
 
 class Closable(Protocol):
@@ -35,6 +43,7 @@ class Show:
         self._tasks = tasks
         # Drawing from one thread at a time keeps the events in their order.
         self._turn = anyio.CapacityLimiter(1)
+        self._scope = anyio.CancelScope(shield=True)
 
     def follow(self, stream: EventStream) -> None:
         """Shows the events of `stream` until it ends, also once the command has been cancelled."""
@@ -44,10 +53,20 @@ class Show:
         """Keeps what goes on up to date, for ever."""
         while True:
             await anyio.sleep(_TICK)
-            await anyio.to_thread.run_sync(self._display.tick, self.busy, limiter=self._turn)
+            tick = partial(self._display.tick, self.busy)
+            await anyio.to_thread.run_sync(tick, limiter=self._turn, abandon_on_cancel=True)
+
+    def hurry(self) -> None:
+        """The command was cancelled and is over: what is left to show has a moment."""
+        self._scope.deadline = anyio.current_time() + _PATIENCE
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether what was left has not been read."""
+        return self._scope.cancelled_caught
 
     async def _show(self, stream: EventStream) -> None:
-        with anyio.CancelScope(shield=True):
+        with self._scope:
             sender, receiver = anyio.create_memory_object_stream[Event](_BATCH)
             async with anyio.create_task_group() as tasks, receiver:
                 tasks.start_soon(_pass_on, stream, sender)
@@ -59,7 +78,7 @@ class Show:
             for event in happened:
                 self._display.show(event)
 
-        await anyio.to_thread.run_sync(draw, limiter=self._turn)
+        await anyio.to_thread.run_sync(draw, limiter=self._turn, abandon_on_cancel=True)
 
 
 async def _pass_on(stream: EventStream, sender: MemoryObjectSendStream[Event]) -> None:
@@ -78,13 +97,20 @@ def _waiting(receiver: MemoryObjectReceiveStream[Event]) -> Iterator[Event]:
 @asynccontextmanager
 async def showing(display: Display) -> AsyncIterator[Show]:
     """A display for the time of the block, which ends when the last event has been shown."""
+    show = None
     try:
         async with anyio.create_task_group() as tasks, anyio.create_task_group() as ticking:
             show = Show(display, tasks)
             ticking.start_soon(show.tick)
-            yield show
+            try:
+                yield show
+            except anyio.get_cancelled_exc_class():
+                show.hurry()
+                raise
             ticking.cancel_scope.cancel()
     finally:
+        if show is not None and show.is_stuck:
+            os._exit(0)
         display.close()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from livepush import docker, engineapi, presence, recovery, vigil
+from livepush import docker, engineapi, presence, recovery, restarting, vigil
 from tests.e2e.docker_cli import Bench, left_of
 from tests.faults.bed import CLEAN, IN_PLACE, NO_SHELL, STAGED, Scenario, bed
 from tests.faults.proxy import FAULTS, Fault
@@ -35,8 +35,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(0 if ALL else 300)]
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What hangs is found in seconds, and tried again at once."""
     monkeypatch.setattr(vigil, "QUIET", 0.3)
-    for module, name in ((docker, "_PATIENCE"), (docker, "_LONG"), (engineapi, "_START")):
+    for module, name in ((docker, "_PATIENCE"), (docker, "_LONG")):
         monkeypatch.setattr(module, name, HANGS)
+    # An engine that is at a restart is not to be taken for one that hangs, however busy it is.
+    monkeypatch.setattr(restarting, "_START", 5 * HANGS)
     for name in ("_BUILD", "_GATHERING"):
         monkeypatch.setattr(engineapi, name, HANGS)
     monkeypatch.setattr(recovery, "_FIRST", 0.01)
