@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import sys
@@ -107,14 +108,22 @@ def main() -> None:
     signal.signal(signal.SIGINT, _ended)
     socket = resolve().socket
     try:
-        if not socket:
-            raise UnseenError("This measures from outside: it needs an engine on this machine.")
+        if not socket or os.geteuid() != 0:
+            raise UnseenError
         with closing(Wire(socket)) as wire:
+            _require_image(wire)
             _measure(wire, socket, given)
     except KeyboardInterrupt:
         sys.exit("Ended; what it had made is removed.")
     except (UnseenError, RefusedError, OSError) as error:
         sys.exit(str(error))
+
+
+def _require_image(wire: Wire) -> None:
+    try:
+        wire.call("GET", f"/images/{IMAGE}/json")
+    except RefusedError as error:
+        sys.exit(f"There is no {IMAGE} ({error}): scripts/base-images debian makes it.")
 
 
 def _words() -> argparse.Namespace:

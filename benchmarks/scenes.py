@@ -27,7 +27,13 @@ _NOT_FOUND = 404
 
 
 class UnseenError(Exception):
-    """This machine does not show what is in a container; its text says why."""
+    """This machine does not show what is in a container."""
+
+    def __str__(self) -> str:
+        return (
+            "This measures from outside, through the folder where the engine mounts a container's "
+            "files: it needs root, and an engine on this machine that stores with overlay2."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +128,10 @@ def _container(name: str) -> dict[str, object]:
 
 
 def _merged(wire: Wire, container: str) -> Path:
-    driver = wire.json("GET", f"/containers/{container}/json")["GraphDriver"]
-    merged = (driver["Data"] or {}).get("MergedDir", "")
+    storage = wire.json("GET", f"/containers/{container}/json").get("GraphDriver") or {}
+    merged = (storage.get("Data") or {}).get("MergedDir", "")
     if not merged or not os.access(f"{merged}/etc", os.R_OK):
-        raise UnseenError(
-            "This measures from outside, through the folder where the engine mounts a container's "
-            "files: it needs root, and an engine on this machine that stores with overlay2."
-        )
+        raise UnseenError
     return Path(merged)
 
 
