@@ -47,6 +47,7 @@ def _x(value: float, low: int, high: int) -> float:
 
 
 def _grid(low: int, high: int, height: int) -> Iterator[str]:
+    yield f'<text x="0" y="{_AXIS - 14}">logarithmic scale</text>'
     for power in range(low, high + 1):
         x = _x(10.0**power, low, high)
         unit = f"{10**power:g} s" if power >= 0 else f"{10.0 ** (power + 3):g} ms"

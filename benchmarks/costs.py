@@ -1,4 +1,4 @@
-"""What a process and its children cost, from /proc."""
+"""What a process and its children cost, from /proc. Those that have ended cost nothing."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def cpu_seconds(process: int) -> float:
     """What all of them have used since each began."""
-    total = 0
-    for folder in _family(process):
-        fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICKS
+    fields = [text.rpartition(")")[2].split() for text in _texts(process, "stat")]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / _TICKS
 
 
 def resident_mb(process: int, field: str = "VmRSS") -> float:
     """Their memory now, or with `VmHWM` the most that it was since `forget_peak`."""
-    total = 0
-    for folder in _family(process):
-        lines = (folder / "status").read_text().splitlines()
-        total += sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
-    return total / 1024
+    lines = [line for text in _texts(process, "status") for line in text.splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
 
 
 def forget_peak(process: int) -> None:
-    for folder in _family(process):
-        (folder / "clear_refs").write_text("5")
+    for each in _family(process):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            Path(f"/proc/{each}/clear_refs").write_text("5")
 
 
-def _family(process: int) -> Iterator[Path]:
-    folder = Path(f"/proc/{process}")
-    yield folder
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for children in folder.glob("task/*/children"):
-            for child in children.read_text().split():
-                yield from _family(int(child))
+def _texts(process: int, name: str) -> Iterator[str]:
+    for each in _family(process):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield Path(f"/proc/{each}/{name}").read_text()
+
+
+def _family(process: int) -> list[int]:
+    children: list[int] = []
+    for file in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            children += map(int, file.read_text().split())
+    return [process, *(each for child in children for each in _family(child))]

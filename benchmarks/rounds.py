@@ -24,6 +24,7 @@ OUT = "cp package.json out"
 SLOW = f"cp package.json begun; if grep -q slow package.json; then sleep 30; fi; {OUT}"
 _BLOCK = 1 << 20
 _SOON, _LONG = 20, 60  # seconds until a change is given up
+_SLEPT = 45  # likewise, after which an older `sleep 30` is over, too
 _AFTERWARDS = 0.3  # seconds in which nothing that has come may go again
 _REST = 2  # seconds between what a start does and what idling costs
 
@@ -182,8 +183,7 @@ def overtaken(seat: Seat, number: int) -> dict[str, float]:
     _until(seat, _SOON, "the RUN begins", lambda: sight.holds("/app/begun", slow))
     seat.running.settle()
     began = _told(seat, newer, lambda: _in_place(path, fast))
-    # What the newer save is for: the older one's command would have slept until then.
-    ended = _until(seat, _LONG, "the newer RUN", lambda: sight.holds("/app/out", fast))
+    ended = _until(seat, _SLEPT, "the newer RUN", lambda: sight.holds("/app/out", fast))
     _until(seat, _SOON, "the restart", lambda: sight.holds("/ran", fast))
     seat.running.settle()
     return {"": ended - began}

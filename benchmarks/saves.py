@@ -114,7 +114,8 @@ def main() -> None:
             _require_image(wire)
             _measure(wire, socket, given)
     except KeyboardInterrupt:
-        sys.exit("Ended; what it had made is removed.")
+        print("Ended; what it had made is removed.", file=sys.stderr)
+        sys.exit(130)
     except (UnseenError, RefusedError, OSError) as error:
         sys.exit(str(error))
 

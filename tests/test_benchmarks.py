@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -165,7 +166,8 @@ def _run(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.engine
 def test_a_save_is_measured_where_it_can_be_seen() -> None:
     done = _run("benchmarks.saves", "--runs", "1", "--scenarios", "save")
-    driver = Wire(resolve().socket).json("GET", "/info")["Driver"]
+    with closing(Wire(resolve().socket)) as wire:
+        driver = wire.json("GET", "/info")["Driver"]
     if os.geteuid() == 0 and driver == "overlay2":
         assert (done.returncode, "failed" in done.stdout) == (0, False)
         head, _, row = done.stdout.splitlines()[:3]
