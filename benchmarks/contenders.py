@@ -23,7 +23,7 @@ from livepush import __version__
 NPM, COMPOSE = "LIVEPUSH_NPM", "LIVEPUSH_COMPOSE"
 RAW = "raw API"
 _HERE = Path(__file__).parent
-_READY, _SETTLED, _ENDED = 60, 60, 10  # seconds
+_READY, _SETTLED, _ENDED = 120, 60, 10  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Running:
     """A contender at work on a scene."""
 
     def __init__(self, contender: Contender, scene: Scene) -> None:
-        self._contender, self._changes = contender, 0
+        self._contender, self._changes, self._stopped = contender, 0, False
         self._log = scene.folder / "contender.log"
         # What a session remembers of this container goes with the scene.
         environ = {**os.environ, "XDG_STATE_HOME": str(scene.folder), **contender.environ}
@@ -98,6 +98,9 @@ class Running:
         return f"it has ended with {status}: {(lines or ['nothing said'])[-1][:200]}"
 
     def stop(self) -> None:
+        if self._stopped:
+            return
+        self._stopped = True
         self._process.terminate()
         try:
             self._process.wait(_ENDED)

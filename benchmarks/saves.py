@@ -28,7 +28,7 @@ from benchmarks.contenders import RAW, Contender, Running, found
 from benchmarks.machine import facts, load
 from benchmarks.rounds import probe
 from benchmarks.scenarios import IMAGE, SCENARIOS, Scenario
-from benchmarks.scenes import Scene, UnseenError, staged
+from benchmarks.scenes import Scene, UnseenError, staged, undisturbed
 from benchmarks.sight import MissedError
 from benchmarks.table import placed, table
 from benchmarks.tally import Tally
@@ -55,8 +55,10 @@ class Place:
         self._open = ExitStack()
         self._is_open = False
 
-    def contender(self) -> Running:
-        return self._who.start(self.scene)
+    def begin(self) -> None:
+        """Starts the contender, as `running`, which is stopped at the end at the latest."""
+        self.running = self._who.start(self.scene)
+        self._open.callback(self.running.stop)
 
     def open(self) -> None:
         """A fresh scene, and a contender that has taken its first save. Raises `MissedError`."""
@@ -66,8 +68,7 @@ class Place:
             staged(self._wire, self._scenario.setting(self._runs))
         )
         if self._scenario.begun:
-            self.running = self.contender()
-            self._open.callback(self.running.stop)
+            self.begin()
             self.running.ready()
             probe(self)
             time.sleep(_PROBED)
@@ -85,12 +86,15 @@ class Place:
         """One more; what has failed begins afresh the next time."""
         measures = self._scenario.measures
         if not self.take():
-            return tally.fail(measures, self.name, "it did not begin")
+            tally.fail(measures, self.name, "it did not begin")
+            return
         try:
-            return tally.add(measures, self.name, self._scenario.round(self, number))
+            tally.add(measures, self.name, self._scenario.round(self, number))
         except MissedError as error:
             self._missed(error)
-            return tally.fail(measures, self.name, str(error))
+            tally.fail(measures, self.name, str(error))
+        if not self._scenario.begun:
+            self.close()
 
     def _missed(self, error: MissedError) -> None:
         print(f"{self._scenario.name}, {self.name}: {error}", file=sys.stderr)
@@ -98,7 +102,8 @@ class Place:
 
     def close(self) -> None:
         self._is_open = False
-        self._open.close()
+        with undisturbed():
+            self._open.close()
 
 
 def main() -> None:

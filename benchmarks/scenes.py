@@ -65,7 +65,7 @@ def staged(wire: Wire, setting: Setting) -> Iterator[Scene]:
     try:
         context = folder / "context"
         _write(context, {"Dockerfile": setting.dockerfile.encode(), **setting.files})
-        with _undisturbed():
+        with undisturbed():
             _build(wire, context, setting.dockerfile, name)
         wire.json("POST", f"/containers/create?name={name}-app-1", _container(name))
         wire.call("POST", f"/containers/{name}-app-1/start")
@@ -86,8 +86,8 @@ def _write(context: Path, files: Mapping[str, bytes]) -> None:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ctrl-C waits meanwhile: half a build leaves images that nobody knows the names of."""
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C waits meanwhile: half a build or half a removal leaves something behind."""
     numbers = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
