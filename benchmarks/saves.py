@@ -164,7 +164,7 @@ def _words() -> argparse.Namespace:
 
 def _positive(word: str) -> int:
     if (number := int(word)) < 1:
-        raise ValueError(word)
+        raise argparse.ArgumentTypeError("it has to be 1 or more")
     return number
 
 

@@ -46,15 +46,14 @@ class Wire:
     def execute(self, container: str, words: list[str]) -> None:
         """Runs a command to its end. Raises `RuntimeError` when it fails."""
         execution = self._created(container, words)
-        self.json("POST", f"/exec/{execution}/start", {"Detach": False, "Tty": False})
+        self._start(execution, detached=False)
         status = self.json("GET", f"/exec/{execution}/json")["ExitCode"]
         if status:
             raise RuntimeError(f"{words[0]} has failed with {status}")
 
     def begin(self, container: str, words: list[str]) -> None:
         """Starts a command and leaves it running."""
-        execution = self._created(container, words)
-        self.json("POST", f"/exec/{execution}/start", {"Detach": True, "Tty": False})
+        self._start(self._created(container, words), detached=True)
 
     def put(self, container: str, files: list[tuple[Path, str]]) -> None:
         """Uploads files to where they belong as one archive: large ones by `sendfile`."""
@@ -82,6 +81,11 @@ class Wire:
     def _created(self, container: str, words: list[str]) -> str:
         demand = {"Cmd": words, "AttachStdout": True, "AttachStderr": True, "WorkingDir": "/app"}
         return str(self.json("POST", f"/containers/{container}/exec", demand)["Id"])
+
+    def _start(self, execution: str, *, detached: bool) -> None:
+        """Attached, the answer ends with the command: it is its output, or nothing."""
+        demand = json.dumps({"Detach": detached, "Tty": False}).encode()
+        self.call("POST", f"/exec/{execution}/start", demand)
 
     def _answer(self) -> bytes:
         response = self._connection.getresponse()
