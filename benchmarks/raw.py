@@ -34,7 +34,7 @@ def _carry_out(
     wire: Wire, container: str, change: Change, files: list[tuple[Path, str]], gone: list[str]
 ) -> None:
     if change.overtakes:
-        wire.execute(container, ["sh", "-c", f"kill -9 -- -$(cat {_SLOT})"])
+        wire.execute(container, ["sh", "-c", f"kill -9 -$(cat {_SLOT})"])
     if gone:
         wire.execute(container, ["rm", "-f", "--", *gone])
     if files:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import shutil
 import signal
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -60,22 +61,21 @@ class Scene:
 @contextmanager
 def staged(wire: Wire, setting: Setting) -> Iterator[Scene]:
     """A scene, its container running. Raises `RefusedError`, `UnseenError`."""
-    folder = Path(tempfile.mkdtemp(prefix="livepush-benchmark-"))
-    name = folder.name.lower().replace("_", "-")
-    try:
-        context = folder / "context"
+    name = f"livepush-benchmark-{secrets.token_hex(6)}"
+    folder = Path(tempfile.gettempdir(), name)
+    context, container = folder / "context", f"{name}-app-1"
+    with ExitStack() as made:
+        made.callback(shutil.rmtree, folder)
+        folder.mkdir(mode=0o700)
+        made.callback(_remove, wire, f"/images/{name}?force=1")
+        made.callback(_remove, wire, f"/containers/{container}?force=1&v=1")
+        made.callback(wire.close)  # an answer may be under way on it; the next call connects anew
         _write(context, {"Dockerfile": setting.dockerfile.encode(), **setting.files})
         with undisturbed():
             _build(wire, context, setting.dockerfile, name)
-        wire.json("POST", f"/containers/create?name={name}-app-1", _container(name))
-        wire.call("POST", f"/containers/{name}-app-1/start")
-        sight = Sight(_merged(wire, f"{name}-app-1"))
-        yield Scene(setting, f"{name}-app-1", folder, context, sight)
-    finally:
-        wire.close()  # an answer may be under way on it; the next call connects anew
-        _remove(wire, f"/containers/{name}-app-1?force=1&v=1")
-        _remove(wire, f"/images/{name}?force=1")
-        shutil.rmtree(folder)
+        wire.json("POST", f"/containers/create?name={container}", _container(name))
+        wire.call("POST", f"/containers/{container}/start")
+        yield Scene(setting, container, folder, context, Sight(_merged(wire, container)))
 
 
 def _write(context: Path, files: Mapping[str, bytes]) -> None:
