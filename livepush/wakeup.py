@@ -34,7 +34,7 @@ class Wakeup:
         self._signal: int | None = None
         self._news = 0.0
         if sys.platform == "linux":
-            self._signal = signal.SIGRTMAX - 3
+            self._signal = signal.SIGIO  # never more than one waits: a queue of them could overflow
             signal.pthread_sigmask(signal.SIG_BLOCK, {self._signal})
             watchers = [_asked(each, self._signal) for each in _watching(directory)]
             if not any(watchers):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -70,6 +72,23 @@ def test_what_the_watcher_has_read_already_wakes_all_the_same(watched: Path) -> 
     time.sleep(0.1)  # more than the watcher's thread needs; were it less, this would only pass
     read.set()
     assert woken.result(20)
+
+
+def test_where_no_more_signals_may_wait_news_wake_all_the_same(tmp_path: Path) -> None:
+    """As after a hundred thousand of a kind that queues: then the kernel ends the process."""
+    script = """if True:
+        import pathlib, resource, sys, watchfiles
+        from livepush import wakeup
+        resource.setrlimit(resource.RLIMIT_SIGPENDING, (0, 0))
+        wakeup._DROWSY = 3600.0
+        watched = sys.argv[1]
+        with watchfiles._rust_notify.RustNotify([watched], False, False, 0, False, False):
+            wake = wakeup.Wakeup(watched)
+            pathlib.Path(watched, "file").touch()
+            wake.wait()
+    """
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], timeout=60, check=False)
+    assert done.returncode == 0
 
 
 def test_a_watcher_is_one_thread_s(watched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
