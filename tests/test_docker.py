@@ -125,21 +125,6 @@ async def test_nobody_waits_for_a_signal_that_does_nothing(
         await docker_engine.leave(container)
 
 
-async def test_a_cancelled_restart_is_finished(
-    docker_engine: DockerEngine, client: aiodocker.Docker, start: Start
-) -> None:
-    container = await start("sleep", "1234", StopSignal="SIGKILL")
-    before = await client.containers.container(container).show()
-    restarting = asyncio.ensure_future(docker_engine.restart(container, grace=1))
-    await asyncio.sleep(0)
-    restarting.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await restarting
-    after = await client.containers.container(container).show()
-    assert after["State"]["Running"]
-    assert after["State"]["StartedAt"] > before["State"]["StartedAt"]
-
-
 # create
 
 
