@@ -14,6 +14,8 @@ from livepush.cause import ungrouped
 
 KILLED = 130
 
+_TOLD = 0.2  # seconds for whoever is there to be told
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -37,8 +39,10 @@ async def _until_signalled(work: Callable[[], Awaitable[int]], stopping: Callabl
                 loop.remove_signal_handler(number)
                 signal.signal(number, lambda *_: os._exit(KILLED))
             scope.cancel()
-            # It may wait for somebody who has stopped reading.
-            threading.Thread(target=stopping, daemon=True).start()
+            # It may wait for somebody who has stopped reading, and that is not waited for.
+            telling = threading.Thread(target=stopping, daemon=True)
+            telling.start()
+            telling.join(_TOLD)
 
         for number in _SIGNALS:
             loop.add_signal_handler(number, stop)
