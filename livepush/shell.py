@@ -173,12 +173,15 @@ _RESIDE = (
     _REMOVE
     + r"""
 exec 2>/dev/null
-take() { dd bs="$1" count=1 iflag=fullblock; }
 place() {
   size=$1 mark=$2 status=0 number=0
   shift 2
   for path; do [ -d "${path%/*}/" ] && [ ! -d "$path" ] || status=1; done
-  if [ $status = 0 ]; then take "$size" | tar -xpf - || status=1; else take "$size" >/dev/null; fi
+  if [ $status = 0 ]; then
+    dd bs="$size" count=1 iflag=fullblock | tar -xpf - || status=1
+  else
+    dd bs="$size" count=1 iflag=fullblock >/dev/null
+  fi
   for path; do
     [ $status = 0 ] && { mv -f "${path%/*}/$mark$number" "$path" || status=1; }
     number=$((number + 1))
@@ -193,7 +196,7 @@ ignores() {
     case $key in SigBlk: | SigCgt:) [ $((0x$value >> ($1 - 1) & 1)) = 0 ] || return 1 ;; esac
   done </proc/1/status
 }
-[ "$(echo abc | take 2)" = ab ] || exit
+[ "$(echo abc | dd bs=2 count=1 iflag=fullblock)" = ab ] || exit
 for tool in tar mv rm rmdir; do command -v $tool >/dev/null || exit; done
 while read -r key value; do [ "$key" = CapEff: ] && echo "$value"; done </proc/self/status
 while IFS= read -r request; do eval "$request"; echo $?; done
