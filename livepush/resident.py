@@ -113,9 +113,12 @@ class Resident:
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task})
-        if self._talk is not None:
-            await self._talk.aclose()
-            self._talk = None
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        talk, self._talk = self._talk, None
+        if talk is not None:
+            await talk.aclose()
 
     async def _opened(self) -> None:
         # Nobody needs it: whatever is wrong with the engine shows on the other road.
@@ -162,8 +165,7 @@ class Resident:
         if answer:
             self.litter.clear()
         else:
-            self._talk = None
-            await talk.aclose()
+            await self._hang_up()
         return answer == b"0"
 
     async def _settled(self) -> bool:
@@ -193,9 +195,7 @@ class Resident:
     async def _lose(self, asked: asyncio.Task[bool]) -> None:
         asked.cancel()
         await asyncio.wait({asked})
-        if self._talk is not None:
-            await self._talk.aclose()
-            self._talk = None
+        await self._hang_up()
 
     async def _ended(self) -> None:
         """Waits until a lost shell is gone, and sees to it.
