@@ -151,3 +151,16 @@ async def test_an_engine_that_stops_answering_ends_a_silent_command(
     faulty.thaw()
     await run(through, real_container, shell("true"))
     assert _SLEEPER not in await output(docker_engine, real_container, PROCESSES)
+
+
+async def test_what_is_small_asks_an_attended_container_s_engine_nothing(
+    through: DockerEngine, faulty: FaultyEngine, busybox: str
+) -> None:
+    await through.attend(busybox)
+    faulty.count()
+    await through.put(busybox, stream(Item("etc/a", content=b"a")))
+    await through.delete(busybox, ["/etc/a"])
+    assert faulty.requests == []
+    await through.leave(busybox)
+    await through.put(busybox, stream(Item("etc/a", content=b"a")))
+    assert [request.split()[0] for request in faulty.requests] == ["PUT"]
