@@ -124,7 +124,7 @@ def changed(seat: Seat, number: int) -> dict[str, float]:
     sizes = [partial(sight.sized, place(name), len(content)) for name, content in files.items()]
     ended = _until(seat, _LONG, "files", *sizes)
     seat.running.settle()
-    time.sleep(_AFTERWARDS)
+    time.sleep(_AFTERWARDS)  # a late undoing tells nobody: only time shows that none comes
     _all(sight.holds(place(name), content) for name, content in files.items())
     return {"": ended - began}
 
@@ -144,7 +144,7 @@ def deleted(seat: Seat, number: int) -> dict[str, float]:
     began = _told(seat, Change(deleted=tuple(names)), delete)
     ended = _until(seat, _LONG, "deletions", *(partial(sight.gone, place(n)) for n in names))
     seat.running.settle()
-    time.sleep(_AFTERWARDS)
+    time.sleep(_AFTERWARDS)  # a late undoing tells nobody: only time shows that none comes
     _all(sight.gone(place(name)) for name in names)
     return {"": ended - began}
 
@@ -195,9 +195,9 @@ def start(seat: Seat, _: int) -> dict[str, float]:
     first = _started(seat)
     seat.running.stop()
     again = _started(seat)
-    time.sleep(_REST)
+    time.sleep(_REST)  # what the start still does is no idling
     before = cpu_seconds(seat.running.pid)
-    time.sleep(seat.idle)
+    time.sleep(seat.idle)  # the span that is measured
     idle = (cpu_seconds(seat.running.pid) - before) * 30 / seat.idle
     resident = resident_mb(seat.running.pid)
     if reason := seat.running.broken():

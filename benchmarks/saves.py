@@ -71,7 +71,7 @@ class Place:
             self.begin()
             self.running.ready()
             probe(self)
-            time.sleep(_PROBED)
+            time.sleep(_PROBED)  # a restart that the first save led to tells nobody its end
 
     def take(self) -> bool:
         """Whether it is open, or could be opened."""

@@ -77,4 +77,4 @@ def seen(
             checked = now()
             if reason := broken():
                 raise MissedError(f"{what}: {reason}")
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE)  # nothing tells of a change there; to look without a rest takes a core

@@ -22,7 +22,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import IO, Protocol
 
@@ -247,17 +247,16 @@ async def fetch(stream: AsyncIterable[bytes], *, prefix: str) -> Fetched:
     `prefix` is the directory of that path; the tree's paths are relative to the root. Raises what
     `stream` does, and `EngineError` for bytes that are no archive, or half of one.
     """
-    archive = tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY)  # noqa: SIM115  # Fetched's
-    try:
-        async for piece in stream:
-            await anyio.to_thread.run_sync(archive.write, piece)
-        return await anyio.to_thread.run_sync(_indexed, archive, prefix)
-    except tarfile.TarError as error:
-        archive.close()
-        raise EngineError(f"the engine sent a broken archive of {prefix}/: {error}") from None
-    except BaseException:  # a cancel as well: the temporary file has no other owner yet
-        archive.close()
-        raise
+    with ExitStack() as unowned:
+        archive = unowned.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY))
+        try:
+            async for piece in stream:
+                await anyio.to_thread.run_sync(archive.write, piece)
+            fetched = await anyio.to_thread.run_sync(_indexed, archive, prefix)
+        except tarfile.TarError as error:
+            raise EngineError(f"the engine sent a broken archive of {prefix}/: {error}") from None
+        unowned.pop_all()  # it is the caller's to close from here on
+        return fetched
 
 
 async def first_entry(stream: AsyncGenerator[bytes, None]) -> Entry:
