@@ -183,8 +183,9 @@ class _Follower:
             self._session.pushes.note(changes, since=since)
             if triggers(changes):
                 self._lull.add(
-                    [p for p in changes.changed | changes.deleted if not is_dropping(p)],
+                    {path for path in changes.changed if not is_dropping(path)},
                     anyio.current_time(),
+                    gone={path for path in changes.deleted if not is_dropping(path)},
                 )
                 self._wake.set()
         return True
@@ -277,12 +278,15 @@ class _Follower:
             await self._look(EVERYTHING)
             return
         await self._wake.wait()
-        while (left := self._lull.left(anyio.current_time())) > 0:
+        while (left := self._left()) > 0:
             self._wake = anyio.Event()
             with anyio.move_on_after(left):
                 await self._wake.wait()
         self._wake = anyio.Event()
         self._lull.end()
+
+    def _left(self) -> float:
+        return self._lull.left(anyio.current_time(), looking=self._looking.locked())
 
     def _tell(self, error: LivepushError) -> None:
         self._session.pushes.emit(events.Error(message=error.message, hint=error.hint))

@@ -1,8 +1,10 @@
 """When a push may begin: at once after a save, and in one go after a crowd of changes. Pure.
 
 A branch switch or an installation writes thousands of files for seconds. The more paths have
-changed, the longer nothing new may come before a push begins; what is written all the time does
-not hold it up, because the same path again is nothing new.
+changed, and the longer they have been coming, the longer nothing new may come before a push begins;
+what is written all the time does not hold it up, because the same path again is nothing new.
+
+Many programs replace a file by removing it first. So what is gone is given a moment to come again.
 """
 
 from __future__ import annotations
@@ -11,7 +13,11 @@ import math
 from collections.abc import Collection
 
 _EACH = 0.01  # s of quiet for each path after the first
-_QUIET = 0.2  # s of quiet after a crowd
+_LEAST = 0.05  # s of quiet after a crowd that came all at once
+_SHARE = 0.25  # of the time that it took to come
+_QUIET = 0.2  # s of quiet at most
+_REPLACED = 0.02  # s for a path that is gone to come again
+_GLANCE = 0.01  # s; between two questions whether what is being looked at belongs to it
 _CROWD = 30.0  # s; a crowd that goes on for longer is pushed in parts
 _DEBOUNCES = 10  # so many debounces long is the wait at most
 
@@ -25,24 +31,37 @@ class Lull:
     def __init__(self, debounce: float = 0.0) -> None:
         self._debounce = debounce
         self._paths: set[str] = set()
+        self._gone: dict[str, float] = {}  # since when
         self._first = self._last = self._last_new = -math.inf
 
-    def add(self, paths: Collection[str], now: float) -> None:
-        """Changes of `paths` have come."""
+    def add(self, changed: Collection[str], now: float, *, gone: Collection[str] = ()) -> None:
+        """Changes of paths have come, of which some are `gone` by now."""
+        paths = {*changed, *gone}
         if not self._paths:
             self._first = now
         if not self._paths.issuperset(paths):
             self._last_new = now
         self._paths.update(paths)
+        self._gone = {path: since for path, since in self._gone.items() if path not in changed}
+        self._gone = dict.fromkeys(gone, now) | self._gone
         self._last = now
 
-    def left(self, now: float) -> float:
-        """For how long the push still has to wait; not positive when it may begin."""
-        quiet = min(_EACH * (len(self._paths) - 1), _QUIET)
-        crowd = min(self._last_new + quiet, self._first + _CROWD)
+    def left(self, now: float, *, looking: bool = False) -> float:
+        """For how long the push still has to wait; not positive when it may begin.
+
+        While somebody is `looking` at what else has changed, a crowd need not be all there.
+        """
+        others = len(self._paths) - 1
+        long = max(_LEAST, _SHARE * (self._last_new - self._first))
+        rest = self._last_new + min(_EACH * others, long, _QUIET)
+        rest = max(rest, min(self._gone.values(), default=-math.inf) + _REPLACED)
+        if looking and others > 0:
+            rest = max(rest, now + _GLANCE)
+        crowd = min(rest, self._first + _CROWD)
         debounce = min(self._last + self._debounce, self._first + _DEBOUNCES * self._debounce)
         return max(crowd, debounce) - now
 
     def end(self) -> None:
         """A push begins, and takes all that waits."""
         self._paths.clear()
+        self._gone.clear()

@@ -13,7 +13,7 @@ import watchfiles
 from livepush.folders import is_directory
 from livepush.wakeup import Wakeup
 
-_DEBOUNCE = 50  # ms; how long it collects at most while they do not cease
+_DEBOUNCE = 10  # ms; how long it collects at most while they do not cease
 _STALL = 1.0  # s; after such a pause the kernel's queue may have overflowed
 
 LINGER = 0.1

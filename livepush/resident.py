@@ -30,10 +30,9 @@ from livepush.execution import created, end, root_config, state
 from livepush.replies import container_info, understood
 
 LIMIT = 512 * 1024
-"""Bytes of an archive that is small."""
+"""Bytes of an archive, or of a request, that is small."""
 
 _FEW = 32  # files that are renamed one by one
-_LINE = 16 * 1024  # bytes of a request, which the shell reads one by one
 _NEEDED = 0b11011  # CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID: as an engine writes
 _OPENING = 5.0  # seconds for a shell to begin
 _QUIET = 1.0  # seconds without an answer until somebody looks why
@@ -150,7 +149,7 @@ class Resident:
             if self._talk is None:
                 self.reopen()
                 return False
-            if len(request) > _LINE:
+            if len(request) > LIMIT:
                 return False
             self.litter += litter
             self._asked = asyncio.ensure_future(self._exchanged(self._talk, request + body))

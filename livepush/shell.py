@@ -168,19 +168,21 @@ remove() {
 # so many bytes of an archive, stands behind its line; `read` takes none of it, since it reads byte
 # by byte what is no file, and `dd` no more than it is told. Its files come under names of their
 # own and are renamed: nobody ever sees half a file. What `mv` would take for a directory to go
-# into is not for it, nor is what lacks a parent.
+# into is not for it, nor is what lacks a parent. A `long` request stands behind its line as well.
 _RESIDE = (
     _REMOVE
     + r"""
 exec 2>/dev/null
+take() { dd bs="$1" count=1 iflag=fullblock; }
+long() { eval "$(take "$1")"; }
 place() {
   size=$1 mark=$2 status=0 number=0
   shift 2
   for path; do [ -d "${path%/*}/" ] && [ ! -d "$path" ] || status=1; done
   if [ $status = 0 ]; then
-    dd bs="$size" count=1 iflag=fullblock | tar -xpf - || status=1
+    take "$size" | tar -xpf - || status=1
   else
-    dd bs="$size" count=1 iflag=fullblock >/dev/null
+    take "$size" >/dev/null
   fi
   for path; do
     [ $status = 0 ] && { mv -f "${path%/*}/$mark$number" "$path" || status=1; }
@@ -196,7 +198,7 @@ ignores() {
     case $key in SigBlk: | SigCgt:) [ $((0x$value >> ($1 - 1) & 1)) = 0 ] || return 1 ;; esac
   done </proc/1/status
 }
-[ "$(echo abc | dd bs=2 count=1 iflag=fullblock)" = ab ] || exit
+[ "$(echo abc | take 2)" = ab ] || exit
 for tool in tar mv rm rmdir; do command -v $tool >/dev/null || exit; done
 while read -r key value; do [ "$key" = CapEff: ] && echo "$value"; done </proc/self/status
 while IFS= read -r request; do eval "$request"; echo $?; done
@@ -206,6 +208,7 @@ while IFS= read -r request; do eval "$request"; echo $?; done
 # `wait` lets the shell take leave of processes that lost their parent; `sleep` alone would not.
 IDLE = (SHELL, "-c", "trap exit TERM; while :; do sleep 2147483647 & wait; done")
 
+_LINE = 2 * 1024  # bytes of a request's line: a shell reads it one by one
 _ARGUMENTS = 512 * 1024  # bytes; Linux takes 2 MiB of arguments and environment together
 
 
@@ -283,7 +286,8 @@ def ignoring(signal: int) -> bytes:
 
 
 def _request(*words: str) -> bytes:
-    return f"{' '.join(map(shlex.quote, words))}\n".encode(errors="surrogateescape")
+    line = f"{' '.join(map(shlex.quote, words))}\n".encode(errors="surrogateescape")
+    return line if len(line) <= _LINE else b"long %d\n%b" % (len(line), line)
 
 
 def _items(paths: Sequence[str], directories: Sequence[str]) -> list[str]:

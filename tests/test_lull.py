@@ -25,15 +25,34 @@ def test_the_more_has_changed_the_longer_it_must_be_quiet() -> None:
         waits.append(lull.left(0.0))
     assert waits == sorted(waits)
     assert waits[0] < 0.02
+    assert 0.02 < waits[-1] < 0.1
+
+
+def test_the_longer_a_crowd_has_been_coming_the_longer_it_must_be_quiet() -> None:
+    lull, waits = Lull(), []
+    for hundredth in range(0, 200, 4):
+        now = hundredth / 100
+        lull.add(crowd(100, begin=100 * hundredth), now)
+        assert lull.left(now + 0.04) > 0  # it is waited for all the time
+        waits.append(round(lull.left(now), 6))
+    assert waits == sorted(waits)
+    assert waits[0] < 0.1
     assert 0.1 < waits[-1] < 0.5
+    assert lull.left(2.2) <= 0
 
 
-def test_a_crowd_that_goes_on_is_waited_for() -> None:
+def test_while_somebody_looks_a_crowd_is_not_taken_to_be_all_there() -> None:
     lull = Lull()
-    for tenth in range(100):
-        lull.add(crowd(100, begin=100 * tenth), tenth / 10)
-        assert lull.left(tenth / 10 + 0.1) > 0
-    assert lull.left(10.2) <= 0
+    lull.add(crowd(100), 0.0)
+    assert lull.left(1.0, looking=True) > 0
+    assert lull.left(1.0) <= 0
+    assert lull.left(60.0, looking=True) <= 0  # but not for ever
+
+
+def test_one_save_does_not_wait_for_who_looks() -> None:
+    lull = Lull()
+    lull.add(["a"], 0.0)
+    assert lull.left(0.0, looking=True) <= 0
 
 
 def test_a_crowd_that_does_not_end_is_pushed_all_the_same() -> None:
@@ -73,3 +92,22 @@ def test_the_next_push_waits_for_its_own_changes_only() -> None:
     lull.end()
     lull.add(["a"], 0.1)
     assert lull.left(0.1) <= 0
+
+
+def test_what_is_gone_may_come_again_in_a_moment() -> None:
+    lull = Lull()
+    lull.add([], 0.0, gone=["a"])
+    assert 0 < lull.left(0.0) < 0.05
+    lull.add(["a"], 0.001)
+    assert lull.left(0.001) <= 0
+
+
+def test_what_goes_and_comes_all_the_time_does_not_hold_up_what_is_gone() -> None:
+    lull = Lull()
+    lull.add([], 0.0, gone=["a"])
+    now = 0.0
+    while lull.left(now) > 0:
+        now += 0.005
+        lull.add(["noise"], now)
+        lull.add([], now, gone=["noise"])
+    assert now < 0.05

@@ -145,6 +145,23 @@ async def test_many_requests_one_after_another(
     assert connection.opened == 1
 
 
+async def test_a_long_request_is_no_other(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    name = "it's $HOME " * 5
+    paths = [tmp_path / f"{name}{number}" for number in range(1000)]
+    for path in paths:
+        path.touch()
+    assert await resident.remove([str(path) for path in paths], [])
+    assert names(tmp_path) == set()
+
+    few = [tmp_path / f"{name}{number:0>100}" for number in range(30)]
+    assert await resident.place(packed(*(_item(path) for path in few)))
+    assert names(tmp_path) == {path.name for path in few}
+    assert not await resident.remove(["/" + LIMIT * "a"], [])
+    assert connection.opened == 1
+
+
 @pytest.mark.parametrize("there", ["directory", "link to a directory", "no parent"])
 async def test_what_mv_would_misunderstand_is_declined(
     resident: Resident, tmp_path: Path, there: str
