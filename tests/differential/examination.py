@@ -9,6 +9,7 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
 import tempfile
 from collections.abc import Collection, Sequence
 from contextlib import closing
@@ -179,11 +180,21 @@ class _Rounds:
         return lambda events: _has_seen(events, {mark})
 
     def _built(self, *, cached: bool = True) -> Tree | DockerError:
-        """The files of a fresh build, or why there can be none."""
+        """The files of a fresh build, or why there can be none.
+
+        With no cache it is one of a copy of the context: what BuildKit was sent of a directory
+        before, it keeps as well, and only brings up to date.
+        """
         try:
-            options = _QUICK if cached else (*_QUICK, "--no-cache")
-            image = self._bench.build(self._root, self._dockerfile, options=options)
-            return self._bench.tree_of(image)
+            if cached:
+                image = self._bench.build(self._root, self._dockerfile, options=_QUICK)
+                return self._bench.tree_of(image)
+            with tempfile.TemporaryDirectory() as place:
+                copy = Path(place, "context")
+                subprocess.run(["cp", "-a", str(self._root), str(copy)], check=True)
+                options = (*_QUICK, "--no-cache")
+                image = self._bench.build(copy, copy / self._dockerfile.name, options=options)
+                return self._bench.tree_of(image)
         except DockerError as error:
             return error
 
@@ -206,15 +217,18 @@ class _Rounds:
     def _stumbles(self, error: str) -> bool:
         """Whether BuildKit fails for a link that a wildcard found, or found a directory with.
 
-        One that leads nowhere it follows all the same (moby/buildkit#4946), and below one that
-        leads to a file it looks for more.
+        One that leads nowhere, or in a circle, it follows all the same (moby/buildkit#4946), and
+        below one that leads to a file it looks for more.
         """
         if not self._setting.buildkit:
             return False
         if not self._setting.newer:
             return re.search(r"error from sender: lstat .*: not a directory", error) is not None
         missing = re.search(r'"/([^"]+)": not found', error)
-        links = (path for path in self._root.glob("*/**/*") if path.is_symlink())
+        circle = re.search(r"too many symlinks: /(.+)", error)
+        links = [path for path in self._root.glob("*/**/*") if path.is_symlink()]
+        if circle is not None:
+            return self._root / circle[1] in links
         targets = {
             os.path.normpath(f"{self._root}/{target}" if target.is_absolute() else parent / target)
             for parent, target in ((path.parent, path.readlink()) for path in links)
