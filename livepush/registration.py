@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection
 import watchfiles
 
 from livepush.folders import is_directory
-from livepush.wakeup import Wakeup
+from livepush.wakeup import DROWSY, Wakeup
 
 _DEBOUNCE = 10  # ms; how long it collects at most while they do not cease
-_STALL = 1.0  # s; after such a pause the kernel's queue may have overflowed
+_STALL = DROWSY + 1.0  # s; after such a pause the kernel's queue may have overflowed
 
 LINGER = 0.1
 """For how many seconds one that has been replaced still has to deliver; more than `_DEBOUNCE`."""
@@ -52,6 +52,8 @@ class Registration:
     def end(self, *, after: float = 0.0) -> None:
         """Stop, in `after` seconds; what was reported in the last moments is lost."""
         self._end_at = time.monotonic() + after
+        if self._wakeup is not None:
+            self._wakeup.rouse()
 
     async def join(self) -> None:
         """Wait until it has ended; it leaves nothing behind then."""
@@ -67,7 +69,7 @@ class Registration:
         if self._wakeup is None:
             self._wakeup = Wakeup(min(self._directories))
         elif self._turn:
-            self._wakeup.wait()
+            self._wakeup.wait(lambda: self._end_at - time.monotonic())
         now = time.monotonic()
         if not self._asked:
             self._tell(self.settled.set)

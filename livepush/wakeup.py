@@ -16,15 +16,19 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+DROWSY = 1.0
+"""Seconds that a thread waits at most."""
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _INOTIFY = "anon_inode:inotify"
 _F_SETOWN_EX, _F_GETOWN_EX, _F_OWNER_TID = 15, 16, 0  # from Linux's fcntl.h
-_DROWSY = 0.2  # seconds, for which nothing else is heard of
 _STEP = 0.005  # seconds between two looks where nothing wakes
 _AWAKE = 0.02  # seconds after news for the watcher to tell it
 _BLINK = 0.0005  # seconds between two looks in that time
+_DOZING = 8  # then the looks become fewer: their distance is that part of the time since the news
 
 
 class Wakeup:
@@ -33,20 +37,40 @@ class Wakeup:
     def __init__(self, directory: str) -> None:
         self._is_told = False
         self._news = 0.0
+        self._waiting: int | None = None  # the thread
+        self._changing = threading.Lock()
         if sys.platform == "linux":
             # Blocked, it only ever waits; and but one waits, however many events there are.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
             told = [_asked(each) for each in _watching(directory)]
             self._is_told = any(told)
 
-    def wait(self) -> None:
-        """Returns when there is news, was some a moment ago, or after a while."""
+    def wait(self, left: Callable[[], float]) -> None:
+        """Returns when there is news, was some a moment ago, or after a while.
+
+        It waits no longer than there is `left`, and asks once more when it is `roused`.
+        """
+        since = time.monotonic() - self._news
         if not self._is_told:
             time.sleep(_STEP)
-        elif time.monotonic() - self._news < _AWAKE:
+        elif since < _AWAKE:
             time.sleep(_BLINK)
-        elif signal.sigtimedwait({signal.SIGIO}, _DROWSY) is not None:
-            self._news = time.monotonic()
+        else:
+            with self._changing:
+                self._waiting = threading.get_ident()
+            try:
+                timeout = min(DROWSY, since / _DOZING, left())
+                if signal.sigtimedwait({signal.SIGIO}, max(0.0, timeout)) is not None:
+                    self._news = time.monotonic()
+            finally:
+                with self._changing:
+                    self._waiting = None
+
+    def rouse(self) -> None:
+        """Has the thread, if it waits, ask what is left; from any other thread."""
+        with self._changing:  # it cannot end meanwhile
+            if self._waiting is not None:
+                signal.pthread_kill(self._waiting, signal.SIGIO)
 
 
 def _asked(descriptor: int) -> bool:

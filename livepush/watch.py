@@ -71,7 +71,7 @@ class Watcher:
         extra: Collection[Path] = (),
         skips: Callable[[str], bool] = lambda _: False,
         polling: bool = False,
-        interval: float = 30.0,
+        interval: float = 60.0,
         poll_interval: float = 0.5,
         warn: Callable[[LivepushError], None] = lambda _: None,
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
 import os
 import subprocess
 import sys
@@ -25,7 +26,7 @@ T = TypeVar("T")
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without news, whoever waits does so for ever."""
-    monkeypatch.setattr(wakeup, "_DROWSY", NEVER)
+    monkeypatch.setattr(wakeup, "DROWSY", NEVER)
 
 
 @pytest.fixture
@@ -33,6 +34,10 @@ def watched(tmp_path: Path) -> Iterator[Path]:
     """A directory that watchfiles watches; it is not asked for what it has found."""
     with watchfiles._rust_notify.RustNotify([str(tmp_path)], False, False, 0, False, False):
         yield tmp_path
+
+
+def for_ever() -> float:
+    return math.inf
 
 
 def in_thread(work: Callable[[], T]) -> concurrent.futures.Future[T]:
@@ -48,7 +53,7 @@ def test_news_wake(watched: Path) -> None:
     def waits() -> int:
         wake = Wakeup(str(watched))
         ready.set()
-        wake.wait()
+        wake.wait(for_ever)
         return len(os.listdir(watched))
 
     files = in_thread(waits)
@@ -65,7 +70,7 @@ def test_what_the_watcher_has_read_already_wakes_all_the_same(watched: Path) -> 
         wake = Wakeup(str(watched))
         (watched / "file").touch()
         assert read.wait(20)
-        wake.wait()
+        wake.wait(for_ever)
         return True
 
     woken = in_thread(waits)
@@ -82,20 +87,58 @@ def test_a_watcher_is_one_thread_s(watched: Path, monkeypatch: pytest.MonkeyPatc
         wake = Wakeup(str(watched))
         ready.set()
         assert go.wait(20)
-        wake.wait()
+        wake.wait(for_ever)
         return True
 
     first = in_thread(waits)
     assert ready.wait(20)
-    assert in_thread(lambda: Wakeup(str(watched)).wait()).result(20) is None
+    assert in_thread(lambda: Wakeup(str(watched)).wait(for_ever)).result(20) is None
     go.set()
     (watched / "file").touch()
     assert first.result(20)
 
 
+def test_who_is_roused_asks_how_long_to_wait(watched: Path) -> None:
+    asked, ended, given = threading.Event(), threading.Event(), list[Wakeup]()
+
+    def left() -> float:
+        asked.set()
+        return -1.0 if ended.is_set() else math.inf
+
+    def waits() -> bool:
+        wake = Wakeup(str(watched))
+        given.append(wake)
+        wake.wait(left)
+        wake.wait(left)  # it may be told of news that are none
+        return True
+
+    woken = in_thread(waits)
+    assert asked.wait(20)
+    ended.set()
+    given[0].rouse()
+    assert woken.result(20)
+    given[0].rouse()  # nobody waits any more, and nobody is disturbed
+
+
+def test_soon_after_news_it_looks_more_often(
+    watched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watcher may be late in telling what the kernel has told long ago."""
+    monkeypatch.setattr(wakeup, "_AWAKE", 0.0)
+
+    def waits() -> bool:
+        wake = Wakeup(str(watched))
+        (watched / "file").touch()
+        for _ in range(10):
+            wake.wait(for_ever)  # the first of them for news, the others by the clock
+        return True
+
+    assert in_thread(waits).result(20)
+
+
 def test_where_nothing_is_watched_there_is_a_clock(tmp_path: Path) -> None:
-    assert in_thread(lambda: Wakeup(str(tmp_path)).wait()).result(20) is None
-    assert in_thread(lambda: Wakeup(str(tmp_path / "none")).wait()).result(20) is None
+    assert in_thread(lambda: Wakeup(str(tmp_path)).wait(for_ever)).result(20) is None
+    assert in_thread(lambda: Wakeup(str(tmp_path / "none")).wait(for_ever)).result(20) is None
 
 
 _CROWDED = """
@@ -110,7 +153,7 @@ with watchfiles._rust_notify.RustNotify([str(root)], False, False, 0, False, Fal
         wake = Wakeup(str(root))
         for number in range(100):
             (root / str(number)).touch()
-        wake.wait()
+        wake.wait(lambda: 3600.0)
     thread = threading.Thread(target=follows)
     thread.start()
     thread.join()
