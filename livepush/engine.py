@@ -187,7 +187,8 @@ class Engine(Protocol):
         """Makes a running container, given by its id, ready for small changes that come often.
 
         From then on they take less time, and a small file comes into its place whole; nothing else
-        changes. It promises nothing and never fails; after a `restart` it comes back by itself.
+        changes. A command that a livepush which is over has left running there is ended first. It
+        promises nothing and never fails; after a `restart` it comes back by itself.
         """
 
     async def leave(self, container: str) -> None:

@@ -30,7 +30,7 @@ from livepush.engine import (
     Tell,
 )
 from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineError
-from livepush.execution import Executions, delete, missing
+from livepush.execution import Executions, delete, end_orphans, missing
 from livepush.replies import Json, Reply, understood
 from livepush.resident import Resident, gathered
 from livepush.restarting import Restart
@@ -153,6 +153,10 @@ class ApiEngine(Engine):
         return container
 
     async def attend(self, container: str) -> None:
+        with contextlib.suppress(EngineError, ContainerNotRunningError):
+            what = f"inspect the container {container}"
+            commands = await self._found(f"{_of(container)}/json", what, replies.commands)
+            await end_orphans(self._connection, container, commands or ())
         resident = self._residents.setdefault(container, Resident(self._connection, container))
         await resident.open()
 

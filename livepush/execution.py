@@ -5,6 +5,9 @@ not either. A command is therefore run below `shell.supervised`, which first tel
 mark; ending it is a second command. Without a shell only a restart of the container ends it. And
 the end of the output proves nothing, because a lost connection looks the same: what counts is that
 the engine then knows the exit status.
+
+A command outlives a livepush that is killed. By its name, which tells of which process it is, and
+which the engine shows with its arguments, it is found and ended when the next session begins.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
-from livepush import shell
+from livepush import process, shell
 from livepush.calls import Requests
 from livepush.engine import Command, ContainerInfo, OutputSink
 from livepush.errors import ContainerNotRunningError, EngineError
@@ -29,6 +32,7 @@ _PART_OF_IT = re.compile(rb"\d+( (-|-?\d+)?)?")
 _NO_MARK = "-"
 _START = 10.0  # seconds within which a command tells its session once it was asked for
 _KEPT_BY_KERNEL = 10.0  # seconds beyond the grace until a process counts as unkillable
+_OURS = "livepush-"  # begins the names of all sessions
 _ROOT = "0"  # with root's groups; an empty user would be the container's own
 
 
@@ -98,7 +102,7 @@ class Execution:
         self._supervised = supervised
         self._restart = restart
         self._head = b""
-        self._name = f"livepush-{secrets.token_hex(8)}"
+        self._name = named(8)
         self._id = ""  # of the engine, once it has one
         self._session: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
@@ -215,6 +219,33 @@ async def end(requests: Requests, container: str, session: str) -> None:
     status, _ = await _as_root(requests, container, shell.ending(session, _NO_MARK, 0))
     if status:
         raise EngineError(f"The shell {session} in the container {container} does not end.")
+
+
+def named(length: int) -> str:
+    """A name for a session in a container, of which `length` bytes are chance."""
+    return f"{_OURS}{secrets.token_hex(length)} {process.stamp()}"
+
+
+async def end_orphans(requests: Requests, container: str, commands: Iterable[str]) -> None:
+    """Ends those of `commands`, the engine's ids, whose livepush is over.
+
+    Raises `EngineError` where one cannot be ended.
+    """
+    for command in commands:
+        try:
+            what = _what(container)
+            reply = await requests.json("GET", f"exec/{command}/json", what)
+        except EngineError as error:
+            if error.status != 404:  # it has ended meanwhile
+                raise
+            continue
+        with understood(what):
+            arguments, runs = reply["ProcessConfig"]["arguments"] or [], bool(reply["Running"])
+        names = (shell.session(argument) for argument in arguments[1:2])
+        for name in names if runs else ():
+            stamp = name.removeprefix(_OURS).partition(" ")[2]
+            if name.startswith(_OURS) and process.fate(stamp) == "over":
+                await end(requests, container, name)
 
 
 def missing(container: str) -> ContainerNotRunningError:

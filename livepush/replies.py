@@ -69,6 +69,11 @@ def container_info(reply: Reply) -> ContainerInfo:
     )
 
 
+def commands(reply: Reply) -> tuple[str, ...]:
+    """The ids of a container's commands, from `GET /containers/{id}/json`."""
+    return tuple(reply.get("ExecIDs") or ())
+
+
 def image_config(reply: Reply, version: str) -> ImageConfig:
     """From `GET /images/{name}/json`, in that version of the API."""
     config = reply.get("Config") or {}

@@ -26,7 +26,7 @@ from contextlib import suppress
 from livepush import shell
 from livepush.calls import Connection, Talk
 from livepush.errors import ContainerNotRunningError, EngineError
-from livepush.execution import created, end, root_config, state
+from livepush.execution import created, end, named, root_config, state
 from livepush.replies import container_info, understood
 
 LIMIT = 512 * 1024
@@ -52,8 +52,8 @@ class Resident:
         self._connection = connection
         self._container = container
         self._what = f"open a shell in the container {container}"
-        self._name = f"livepush-{secrets.token_hex(4)}"
-        self._mark = f".{self._name}-"
+        self._name = named(4)
+        self._mark = f".livepush-{secrets.token_hex(4)}-"
         self._opening: asyncio.Task[None] | None = None
         self._talk: Talk | None = None
         self._command = ""  # the engine's id of a shell that may be there

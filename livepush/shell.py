@@ -229,6 +229,12 @@ def supervised(command: Command, name: str) -> tuple[list[str], list[str]]:
     return [SHELL, "-c", program, "sh", str(len(passed)), *argv], [PATH, *passed]
 
 
+def session(program: str) -> str:
+    """The name of the session that runs a program from here; empty for other programs."""
+    begins, _, name = program.partition("\n")[0].partition(" ")
+    return name if begins == "#" else ""
+
+
 def ending(session: str, mark: str, grace: float) -> list[str]:
     """Ends all of a session and mark: TERM, KILL after `grace` seconds, until all are gone.
 

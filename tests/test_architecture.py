@@ -24,7 +24,8 @@ FLOORS = tuple(
     floor.split()
     for floor in (
         # The nouns, and what everybody may say.
-        "errors model events engine citation legible owner shield folders wakeup lines lull burst",
+        """errors model events engine citation legible owner shield folders wakeup lines lull burst
+        process""",
         # One idea each.
         """tree pattern substitution bus droppings endpoint replies shell trace leftovers cause
         registration tarstream mounts realpath vigil hindrance""",

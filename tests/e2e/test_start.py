@@ -116,6 +116,23 @@ async def test_a_push_that_was_killed_is_made_good(
     assert not left_of(container, bench.client)
 
 
+async def test_a_command_that_was_left_running_is_ended_first(
+    bench: Bench, context: Path, tmp_path: Path
+) -> None:
+    container = started(bench, context)
+    arguments = ("--container", container, "--no-restart", str(context))
+    async with watching(tmp_path / "said", *arguments) as watch:
+        since = len(watch.events)
+        save(context / "slow", "1")
+        await watch.until_event("commandOutput", since)
+        watch.process.send_signal(signal.SIGKILL)
+        await watch.process.wait()
+    assert "sleep 1000" in bench.docker("top", container)
+    async with watching(tmp_path / "again", "--no-initial-sync", *arguments):
+        assert "sleep 1000" not in bench.docker("top", container)
+        assert "sleep 9998" in bench.docker("top", container)
+
+
 async def test_a_push_that_was_ended_by_ctrl_c_is_owed_at_the_next_start(
     bench: Bench, context: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,61 @@
+"""A process, named so that others can tell what has become of it.
+
+It is known by its id and when it began, on a machine between two starts of that; so another one
+that has come to the same id is not taken for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+from typing import Literal
+
+Fate = Literal["over", "running", "elsewhere"]
+"""Of a process; `elsewhere` is another machine or container, into which nobody sees from here."""
+
+_PROC = Path("/proc")
+_BEGAN = 19  # the place of the start time in `/proc/PID/stat`, behind the name; the state is first
+
+
+def stamp() -> str:
+    """The name of this process: letters, digits, dots and dashes."""
+    return f"{_place()}.{os.getpid()}.{_began(str(os.getpid()))}"
+
+
+def fate(stamp: str) -> Fate:
+    """What has become of the process of that name."""
+    place, _, process = stamp.partition(".")
+    pid, _, began = process.partition(".")
+    if place != _place():
+        return "elsewhere"
+    return "running" if _began(pid) == began else "over"
+
+
+def _place() -> str:
+    """A name for this machine, and for this container where it is one; it reveals neither."""
+    parts = socket.gethostname(), _line(Path("/etc/machine-id")), _namespace()
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def _namespace() -> str:
+    """The space that process ids are counted in."""
+    try:
+        return os.readlink(_PROC / "self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _began(pid: str) -> str:
+    """When a process began, since which start of the machine; empty where none runs."""
+    fields = _line(_PROC / pid / "stat").rpartition(") ")[2].split()
+    boot = _line(_PROC / "sys/kernel/random/boot_id")[:8]
+    return f"{boot}-{fields[_BEGAN]}" if fields and fields[0] not in "ZX" else ""
+
+
+def _line(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace").strip()
+    except OSError:
+        return ""
