@@ -43,7 +43,7 @@ class Destinations:
 
     def built(self, position: int, step: Copy, tree: Tree) -> None:
         """What stands there comes from `tree`: a file would be there in place of a directory."""
-        if self._becomes(position, step, tree):
+        if position in self._unsure and self._becomes(position, step, tree):
             self._unsure.discard(position)
 
     async def settle(self, position: int, step: Copy, tree: Tree, beneath: Beneath) -> None:

@@ -33,9 +33,10 @@ from livepush.events import Event, Output
 from livepush.image_files import ImageFiles
 from livepush.journal import Journal, Touched
 from livepush.manifest import Conflict
-from livepush.model import Copy, Graph, MakeDir, Run, Stage
+from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step
 from livepush.origin import Bundle, fetch_copied
 from livepush.owner import UnknownOwner
+from livepush.pattern import below
 from livepush.plan import Action, StepRef
 from livepush.renewal import Renewal
 from livepush.selection import MissingSource
@@ -117,6 +118,7 @@ class Executor:
         self._target = graph.target.index
         self._played = dict(played)
         self._images: dict[str, ImageFiles] = {}
+        self._given: set[int] = set()  # stages whose builds may hold what only livepush was sent
         self._mounts = tuple(mounts)
         self._journal = journal
         self._stages = {
@@ -263,13 +265,12 @@ class Executor:
         `older` played the stage before. Whether the builder had to be put right.
         """
         await stage.open()
-        stale = added = False
+        if sent is not None:
+            await self._correct(stage, sent)
+        stale = False
         for position, step in enumerate(stage.stage.steps):
             if not isinstance(step, Copy):
                 continue
-            if sent is not None and sent.own and step.origin is None:
-                await self._believe(stage, position, step, sent.tree)
-                added |= stage.has_taken(position, sent.own)
             tree = self._context().tree if sent is None else sent.files.tree
             await self._believe(stage, position, step, tree)
             if older is None or step.origin is not None or step.legacy:
@@ -280,9 +281,17 @@ class Executor:
                 with contextlib.suppress(UnsupportedError, MissingSource, Conflict, UnknownOwner):
                     await stage.land(position, self._context(), on_behalf_of=position)
                 stage.acknowledge(position)
-        if sent is not None and added and stage.stage.index != self._target:
-            await corrected(self._engine, stage.id, sent)
         return stale
+
+    async def _correct(self, stage: StageContainer, sent: BuildContext) -> None:
+        """Puts right what livepush alone was sent for, in a container that was built from it."""
+        index = stage.stage.index
+        if any(_reaches(step, sent.own, self._given) for step in stage.stage.steps):
+            self._given.add(index)
+            if index != self._target:
+                await corrected(self._engine, stage.id, sent)
+        else:
+            self._given.discard(index)
 
     async def _believe(self, stage: StageContainer, position: int, step: Copy, tree: Tree) -> None:
         try:
@@ -440,6 +449,18 @@ class Executor:
         container = self._stages[action.stage].id
         await self._engine.restart(container, grace=self._restart_grace)
         self._emit(events.ContainerRestart(container_id=container))
+
+
+def _reaches(step: Step, paths: Collection[str], stages: Collection[object]) -> bool:
+    """Whether `step` may take any of those paths of the context, or anything of those stages."""
+    sources: tuple[str, ...] = ()
+    origins: tuple[int | str | None, ...] = ()
+    if isinstance(step, Copy):
+        sources, origins = step.sources if step.origin is None else (), (step.origin,)
+    elif isinstance(step, Fixed):
+        sources, origins = step.sources, step.origins
+    taken = any(below(source, path) is not None for source in sources for path in paths)
+    return taken or any(origin in stages for origin in origins)
 
 
 def _failed(step: Copy, name: Exception, why: str) -> StepFailedError:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from livepush.manifest import Delta, Item, Manifest
+from livepush.manifest import Delta, Item, Manifest, ancestry
 from livepush.model import Entry, MakeDir, Run, Step
 from livepush.tree import Tree, above
 
@@ -132,15 +132,21 @@ class Landed:
     def conflict(self, position: int, wanted: Manifest) -> str | None:
         """A path that `wanted` has of another kind than a copy before `position`.
 
-        BuildKit puts neither a directory in a file's place nor anything else in a directory's.
+        Or a file of it where a `WORKDIR` after that, and before a command, is a directory.
         """
         for index in range(position):
-            earlier = self[index]
-            for path in clashes(wanted, earlier):
-                return path
-            for path in earlier.made:
-                if path in wanted.items and wanted.items[path].entry.kind != "dir":
+            commands = any(isinstance(step, Run) for step in self._steps[index:position])
+            for path in clashes(self[index], wanted):
+                # A command may have taken a file away, which the container shows.
+                if not (commands and path in wanted.made):
                     return path
+        for step in self._steps[position + 1 :]:
+            if isinstance(step, Run):
+                break
+            if isinstance(step, MakeDir):
+                for path in ancestry(step.path):
+                    if path in wanted.items and wanted.items[path].entry.kind == "file":
+                        return path
         return None
 
     def later_clashes(self, position: int, wanted: Manifest) -> Iterator[tuple[int, str]]:
@@ -188,11 +194,20 @@ class Landed:
                 yield self._manifests[index]
 
 
-def clashes(one: Manifest, other: Manifest) -> Iterator[str]:
-    """The paths that are a directory in one of them, and something else in the other."""
-    for path in one.items.keys() & other.items.keys():
-        kinds = {one.items[path].entry.kind, other.items[path].entry.kind}
+def clashes(earlier: Manifest, later: Manifest) -> Iterator[str]:
+    """The paths that are a directory in one of them, and something else in the other.
+
+    BuildKit puts neither a directory in a file's place nor anything else in a directory's.
+    """
+    for path in earlier.items.keys() & later.items.keys():
+        kinds = {earlier.items[path].entry.kind, later.items[path].entry.kind}
         if len(kinds) > 1 and "dir" in kinds and "other" not in kinds:
+            yield path
+    for path in earlier.made.keys() & later.items.keys():
+        if later.items[path].entry.kind != "dir":
+            yield path
+    for path in later.made.keys() & earlier.items.keys():
+        if earlier.items[path].entry.kind == "file":  # a link may lead to a directory
             yield path
 
 

@@ -163,10 +163,6 @@ class StageContainer:
         self._owners[position] = self._users.owner(self._copies()[position])
         self._standing.believe(wanted.made)
 
-    def has_taken(self, position: int, sources: Collection[str]) -> bool:
-        """Whether the copy at `position` has put anything from those paths of its tree."""
-        return any(item.source in sources for item in self._landed[position].items.values())
-
     async def compare(self, position: int, tree: Tree) -> None:
         """Takes what a copy writes from `tree` to be in the container where it really is there.
 

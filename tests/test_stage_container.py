@@ -502,6 +502,40 @@ async def test_a_directory_where_a_later_copy_has_a_file_is_refused_as_a_build_d
     await world.container.land(0, world.context, takes=frozenset({"a", "a/b"}), on_behalf_of=0)
 
 
+async def test_a_file_where_a_later_copy_needs_a_directory_is_refused_as_a_build_does() -> None:
+    text = "FROM base\nCOPY s /o/in\nCOPY *.txt /o/in/\n"
+    both = copied("o/in", {"a": "1", "b.txt": "2"})
+    world = World(text, {"s/a": "1", "b.txt": "2"}, both)
+    await world.open()
+    del world.context.files["s/a"]
+    world.context.files["s"] = "1"
+    with pytest.raises(Conflict, match="/o/in"):
+        await world.container.land(0, world.context, takes=frozenset({"s", "s/a"}), on_behalf_of=0)
+    assert world.holds("/o/in/b.txt") == "2"
+    del world.context.files["b.txt"]  # the later copy writes nothing there any more
+    await world.container.land(0, world.context, takes=frozenset({"s", "s/a"}), on_behalf_of=0)
+
+
+async def test_a_file_where_a_later_workdir_is_is_refused_as_a_build_does() -> None:
+    context = {"s/a": "1"}
+    world = World("FROM base\nCOPY s /o\nWORKDIR /o/in\n", context, copied("o", {"a": "1"}))
+    await world.open()
+    del world.context.files["s/a"]
+    world.context.files["s"] = "1"
+    with pytest.raises(Conflict, match="/o"):
+        await world.land("s", "s/a")
+    assert world.holds("/o/a") == "1"
+
+
+async def test_what_a_command_took_away_is_in_no_copy_s_way() -> None:
+    text = "FROM base\nCOPY s /o/in\nRUN mv /o/in /o/out\nCOPY t /o/in/\n"
+    moved = Item("o/out", content=b"1")
+    world = World(text, {"s": "1", "t": "2"}, ran("mv /o/in /o/out", moved))
+    await world.open()
+    await world.save("t", "3")
+    assert world.holds("/o/in/t") == "3"
+
+
 async def test_a_saved_file_costs_no_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     world = await bare()
     monkeypatch.setattr(stage_container, "manifest", None)  # of all that the copy writes

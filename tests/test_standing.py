@@ -233,8 +233,8 @@ async def test_a_destination_that_is_a_file_is_in_the_way_for_both(legacy: bool)
 
 
 async def test_the_directory_of_a_step_cannot_be_made_in_a_file_s_place() -> None:
-    world = await World("FROM base\nCOPY a /w\nWORKDIR /w/v\n", {}, {"a": "a"}).open()
-    step = world.stage.steps[1]
+    world = await World("FROM base\nCOPY a /w\nRUN true\nWORKDIR /w/v\n", {}, {"a": "a"}).open()
+    step = world.stage.steps[2]
     assert isinstance(step, MakeDir)
     with pytest.raises(Conflict, match="/w"):
         await world.container.make(step)
