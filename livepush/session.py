@@ -1,9 +1,7 @@
 """A session: the front that embedders, the command line and the watcher hold.
 
-It opens the containers, keeps the build context as it is known, and hands changes to the pushes.
+It opens the containers, and hands what changes in the build context to the pushes.
 
-- What is known of the context is read under one lock, and what differs from it is told once, to
-  whoever asked: who asks owes it.
 - A session is of one container at a time. What is known of that changes all at once or not at all.
 - Nothing is taken to be in the container but what it was built from, what landed in it, and what
   a look at it has shown. That all has landed is noted for the next session only where that look was
@@ -24,7 +22,6 @@ import anyio
 import anyio.to_thread
 
 from livepush import events
-from livepush.archived import without_archives
 from livepush.bus import Bus, EventStream, Listener
 from livepush.context import Context
 from livepush.engine import ContainerInfo, Engine
@@ -34,7 +31,7 @@ from livepush.executor import Executor, Played
 from livepush.follow import Following, follow
 from livepush.freshness import may_be_newer
 from livepush.journal import Journal, state_of
-from livepush.leads import Leads, leads
+from livepush.knowledge import Knowledge
 from livepush.live import Dockerfile
 from livepush.model import Changes, Fixed, Graph, Replay
 from livepush.opening import (
@@ -46,13 +43,11 @@ from livepush.opening import (
     remove_labelled,
     remove_leftovers,
 )
-from livepush.plan import StepRef, anew, make_plan
+from livepush.plan import anew, make_plan
 from livepush.push import Pushes, PushResult
 from livepush.rearguing import with_commands
 from livepush.repetition import unsafe_steps
-from livepush.snapshot import Snapshot
 from livepush.stage_image import StageBuilder, StageImage
-from livepush.tree import Tree
 
 if TYPE_CHECKING:
     from livepush.docker import Client
@@ -82,12 +77,8 @@ class Livepush:
         self._pushes: Pushes
         self._engine = engine
         self._request = request
-        self._context = context
+        self._known = Knowledge(context, self._adopt)
         self._stack = stack
-        self._files = Snapshot(context, Tree({}))
-        self._led: Leads = {}
-        self._led_before: Leads = {}
-        self._reading = anyio.Lock()
         self._bus = Bus()
         self._journal = Journal()
         self._current = False  # whether all that the container lacks is owed
@@ -179,8 +170,10 @@ class Livepush:
         self, added_or_updated: Collection[str], deleted: Collection[str] = ()
     ) -> bool:
         """Whether those changes would lead to anything. Raises `InvalidArgumentError`."""
-        changes = self._changes(added_or_updated, deleted)
-        return bool(make_plan(self._graph, changes.changed, changes.deleted, self._leads()))
+        changes = self._known.changes(added_or_updated, deleted)
+        return bool(
+            make_plan(self._known.graph, changes.changed, changes.deleted, self._known.leads)
+        )
 
     async def perform_livepush(
         self, added_or_updated: Collection[str], deleted: Collection[str] = ()
@@ -193,8 +186,8 @@ class Livepush:
         and `EngineError` where the engine fails; then everything is still owed.
         """
         since = time.monotonic()
-        changes = self._changes(added_or_updated, deleted)
-        if self._rules & set(map(self._context.relative, (*added_or_updated, *deleted))):
+        changes = self._known.changes(added_or_updated, deleted)
+        if self._known.rules & set(map(self.context.relative, (*added_or_updated, *deleted))):
             found = await self.reopen()
         else:
             found = await self.reread(changes.changed | changes.deleted)
@@ -221,7 +214,7 @@ class Livepush:
         `DockerfileParseError`; then all is as before.
         """
         request = replace(self._request, build_args=dict(build_args))
-        graph = with_commands(self._graph, self._planned(request))
+        graph = with_commands(self._known.graph, self._planned(request))
         self._request = request
         self._adopt(graph)
 
@@ -258,7 +251,7 @@ class Livepush:
     @property
     def context(self) -> Context:
         """The build context on disk."""
-        return self._context
+        return self._known.context
 
     @property
     def pushes(self) -> Pushes:
@@ -273,7 +266,7 @@ class Livepush:
     @property
     def stages(self) -> int:
         """How many stages are followed, the application's own among them."""
-        return len(self._graph.followed())
+        return len(self._known.graph.followed())
 
     async def is_running(self) -> bool:
         """Whether the application's container runs now, and not paused. Raises `EngineError`."""
@@ -321,15 +314,15 @@ class Livepush:
             return False
         if self._current:
             return False
-        for stage in self._graph.followed():
+        for stage in self._known.graph.followed():
             for step in stage.steps:
                 if isinstance(step, Fixed) and not step.buildable:
                     reason = f"{step.text} {step.reason}, and the context may be newer"
                     self._emit(events.RebuildNeeded(reason=reason, line=step.line))
                     return False
-        given = [] if self._request.stage_images is None else self._graph.stages[:-1]
-        stages = {self._graph.target.index, *(stage.index for stage in given)}
-        self._pushes.owe(anew(self._graph, stages))
+        given = [] if self._request.stage_images is None else self._known.graph.stages[:-1]
+        stages = {self._known.graph.target.index, *(stage.index for stage in given)}
+        self._pushes.owe(anew(self._known.graph, stages))
         self._current = True
         return True
 
@@ -337,7 +330,7 @@ class Livepush:
         if self._journal.settled == await anyio.to_thread.run_sync(self._state):
             return True
         image = await self._engine.image(self._info.image)
-        context, tree = self._context, self._files.tree
+        context, tree = self._known.context, self._known.files.tree
         if not self._journal.touched and not await anyio.to_thread.run_sync(
             may_be_newer, context, tree, image
         ):
@@ -349,49 +342,19 @@ class Livepush:
         request = self._request
         live = request.dockerfile.generate_live_dockerfile()
         args = repr(sorted(request.build_args.items()))
-        return state_of(self._files.tree, self._info.image, live, args, request.target)
+        return state_of(self._known.files.tree, self._info.image, live, args, request.target)
 
     async def reread(self, hints: Collection[str]) -> Changes:
         """Reads the context anew where `hints` point; what differs from what was known.
 
         Raises `InvalidArgumentError` where it cannot be read.
         """
-        # Two at once would begin with the same tree, and the later would undo the earlier.
-        async with self._reading:
-            context, tree = self._context, self._files.tree
-            tree, changes = await anyio.to_thread.run_sync(context.rescan, tree, hints)
-            files = Snapshot(context, tree)
-            graph = await anyio.to_thread.run_sync(without_archives, self._graph, files)
-            # All or nothing: what is known once is told only once.
-            self._files = files
-            if graph != self._graph:
-                self._adopt(graph)
-            led = leads(graph, tree)
-            if led != self._led:
-                self._led_before, self._led = self._led, led
-            return changes
+        return await self._known.reread(hints)
 
     async def reopen(self) -> Changes:
         """Reads the ignore file anew and all of the context; what differs from what was known."""
-        self._context = await anyio.to_thread.run_sync(self._reopened)
+        await self._known.reopen(legacy=self._request.legacy)
         return await self.reread({""})
-
-    def _reopened(self) -> Context:
-        """The context with its ignore file read anew, as the container's builder reads it."""
-        context, legacy = self._context, self._request.legacy
-        return Context.open(context.root, dockerfile=context.dockerfile, legacy=legacy)
-
-    @property
-    def _rules(self) -> set[str]:
-        """Where the ignore file is, or would be if somebody made one."""
-        return {*self._context.control_files} - {self._context.dockerfile}
-
-    def _changes(self, changed: Collection[str], deleted: Collection[str]) -> Changes:
-        def kept(paths: Collection[str]) -> frozenset[str]:
-            relative = map(self._context.relative, paths)
-            return frozenset(path for path in relative if not self._context.skips(path))
-
-        return Changes(kept(changed), kept(deleted))
 
     async def _open(self) -> None:
         self._stack.push_async_callback(self._bus.aclose)
@@ -401,32 +364,27 @@ class Livepush:
 
     async def _attach(self, name: str) -> None:
         """Begins with that container; where that fails, all is as before but for what was read."""
-        async with self._reading:  # what comes meanwhile is a change of what is read here
+        async with self._known.reading:  # what comes meanwhile is a change of what is read here
             info = await existing(self._engine, name)
             image = await self._engine.image(info.image)
             if image is not None:
                 self._request = replace(self._request, legacy=image.legacy, platform=image.platform)
-                self._context = await anyio.to_thread.run_sync(self._reopened)
-            tree = await anyio.to_thread.run_sync(self._context.scan)
-            self._files = Snapshot(self._context, tree)
+            await self._known.open(legacy=self._request.legacy)
             self._images = await images_of(self._engine, self._request, self._warn)
-            self._graph = await anyio.to_thread.run_sync(
-                without_archives, self._planned(self._request), self._files
-            )
-            self._led = self._led_before = leads(self._graph, tree)
+            await self._known.begin_with(self._planned(self._request))
             folder = self._request.journals
             journal = await anyio.to_thread.run_sync(Journal, folder, info.id)
             executor = await self._executed_in(info, journal)
             self._info, self._journal, self._executor = info, journal, executor
             self._pushes = Pushes(
-                self._graph,
+                self._known.graph,
                 executor,
                 self._bus,
-                leads=self._leads,
+                leads=lambda: self._known.leads,
                 restarts=self._restarts,
                 serial=self._serial,
             )
-        for step, reason in unsafe_steps(self._graph):
+        for step, reason in unsafe_steps(self._known.graph):
             self._emit(
                 events.Notice(
                     message=f"this RUN {reason}",
@@ -437,8 +395,8 @@ class Livepush:
 
     async def _executed_in(self, info: ContainerInfo, journal: Journal) -> Executor:
         """An open executor, with that container for the application's."""
-        graph, builder = self._graph, self._builder()
-        played = await open_stages(self._engine, self._request, graph, builder, self._files)
+        graph, builder = self._known.graph, self._builder()
+        played = await open_stages(self._engine, self._request, graph, builder, self._known.files)
         executor = Executor(
             self._engine,
             graph,
@@ -446,7 +404,7 @@ class Livepush:
             builder=builder,
             mounts=info.mounts,
             journal=journal,
-            context=lambda: self._files,
+            context=lambda: self._known.files,
             reread=self._find_gone,
             emit=self._emit,
             labels=self._request.labels,
@@ -473,23 +431,15 @@ class Livepush:
         return StageBuilder(
             self._engine,
             self._request.dockerfile.generate_live_dockerfile(),
-            self._context.dockerfile,
+            self.context.dockerfile,
             self._request.build_args,
             self._request.labels,
             self._request.legacy,
         )
 
     def _adopt(self, graph: Graph) -> None:
-        self._graph = self._pushes.graph = graph
+        self._known.graph = self._pushes.graph = graph
         self._executor.adopt(graph, self._builder())
-
-    def _leads(self) -> Leads:
-        # What a link led to before the change is of interest as well: it may be what is gone.
-        nowhere: frozenset[StepRef] = frozenset()
-        return {
-            path: self._led_before.get(path, nowhere) | self._led.get(path, nowhere)
-            for path in self._led_before.keys() | self._led.keys()
-        }
 
     async def _find_gone(self, paths: Collection[str]) -> None:
         # Other steps may hold them as well, and nobody else will be told of it again.

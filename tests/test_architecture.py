@@ -57,7 +57,7 @@ FLOORS = tuple(
         "repetition.accounts repetition.edits repetition.fetching repetition.files",
         "repetition",
         # A session, from what a Dockerfile means to following a context.
-        "live executor unsettled rearguing authorship",
+        "live executor unsettled rearguing authorship knowledge",
         "push opening testing.builder",
         "recovery",
         "presence",
