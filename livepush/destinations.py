@@ -1,8 +1,9 @@
 """Where the copies of a stage write, which the text of the Dockerfile alone does not tell.
 
-A destination may be a link, and a file goes *into* one that was a directory before the copy. The
-container shows what stands there after the build, which leaves one case open: a directory where a
-directory was copied to. It is settled when a file comes in that directory's place.
+A destination may be a link, and a file goes *into* one that was a directory before the copy: that
+is what an earlier copy makes of it now, or what stood there before all copies. The container shows
+what stands there after the build, which leaves one case open: a directory where a directory was
+copied to. It is settled when a file comes in that directory's place.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Destinations:
         self._container = container
         self._landed = landed
         self._known: dict[int, Destination] = {}
-        self._unsure: set[int] = set()
+        self._before: dict[int, bool] = {}  # whether a directory stood there before all copies
 
     def __getitem__(self, position: int) -> Destination:
         return self._known[position]
@@ -38,24 +39,33 @@ class Destinations:
         if stat is not None and stat.kind == "dir":
             is_dir = True
         self._known[position] = Destination(path, step.dest_is_dir or is_dir)
-        if is_dir and not step.dest_is_dir:
-            self._unsure.add(position)
+        if not is_dir:
+            self._before[position] = False
 
     def built(self, position: int, step: Copy, tree: Tree) -> None:
         """What stands there comes from `tree`: a file would be there in place of a directory."""
-        if position in self._unsure and self._becomes(position, step, tree):
-            self._unsure.discard(position)
+        path = self._known[position].path
+        if (
+            step.dest_is_dir
+            or position in self._before
+            or self._landed.has_directory(position, path)
+        ):
+            return
+        if self._becomes(position, step, tree):
+            self._before[position] = True
 
     async def settle(self, position: int, step: Copy, tree: Tree, beneath: Beneath) -> None:
         """Makes sure of the destination before `step` copies from `tree` to it."""
-        if position not in self._unsure or not self._becomes(position, step, tree):
+        if step.dest_is_dir:
             return
         path = self._known[position].path
-        held = await beneath.at(position, path)
-        found = isinstance(held, Held) and held.entry.kind == "dir"
-        is_dir = found or self._landed.has_directory(position, path)
-        self._known[position] = Destination(path, is_dir)
-        self._unsure.discard(position)
+        is_dir = self._landed.has_directory(position, path)
+        if not is_dir and position not in self._before:
+            if not self._becomes(position, step, tree):
+                return
+            held = await beneath.at(position, path)
+            self._before[position] = isinstance(held, Held) and held.entry.kind == "dir"
+        self._known[position] = Destination(path, is_dir or self._before[position])
 
     def _becomes(self, position: int, step: Copy, tree: Tree) -> bool:
         path = self._known[position].path

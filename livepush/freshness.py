@@ -1,4 +1,4 @@
-"""Whether a build context may be newer than an image that was built from it."""
+"""What tells without a build whether an image is what a build would make of its context now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from livepush.context import Context
 from livepush.engine import ImageConfig
+from livepush.model import Copy, Run, Stage
 from livepush.tree import Tree
 
 # Seconds that a build may have taken: what changed meanwhile may have come too late for it.
@@ -22,6 +23,18 @@ def may_be_newer(context: Context, tree: Tree, image: ImageConfig | None) -> boo
         return True
     paths = ["", *context.control_files, *(path for path, _ in tree.walk())]
     return any(_changed(context.root / path) > image.created - _LONGEST_BUILD for path in paths)
+
+
+def is_of_stage(stage: Stage, image: ImageConfig, base: ImageConfig) -> bool:
+    """Whether `image` can come from a build of `stage`, which begins with `base`.
+
+    Each copy and command adds a layer, or all together one. What is not known may be so.
+    """
+    if not image.layers or not base.layers:
+        return True
+    adds = any(isinstance(step, Copy | Run) for step in stage.steps)
+    begins = image.layers[: len(base.layers)] == base.layers
+    return begins and (len(image.layers) > len(base.layers) or not adds)
 
 
 def _changed(path: os.PathLike[str]) -> float:

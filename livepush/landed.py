@@ -179,8 +179,7 @@ class Landed:
     def has_directory(self, position: int, path: str) -> bool:
         """Whether a step before `position` makes a directory at `path`."""
         for index, step in enumerate(self._steps[:position]):
-            held = self[index].items.get(path)
-            if path in self[index].made or (held is not None and held.entry.kind == "dir"):
+            if is_directory(self[index], path):
                 return True
             if isinstance(step, MakeDir) and f"{step.path}/".startswith(f"{path}/"):
                 return True
@@ -209,6 +208,12 @@ def clashes(earlier: Manifest, later: Manifest) -> Iterator[str]:
     for path in later.made.keys() & earlier.items.keys():
         if earlier.items[path].entry.kind == "file":  # a link may lead to a directory
             yield path
+
+
+def is_directory(manifest: Manifest, path: str) -> bool:
+    """Whether `manifest` makes a directory at `path`."""
+    item = manifest.items.get(path)
+    return path in manifest.made or (item is not None and item.entry.kind == "dir")
 
 
 def holds_below(manifest: Manifest, path: str) -> bool:

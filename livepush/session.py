@@ -29,7 +29,7 @@ from livepush.errors import BuildFailedError, EngineError, InvalidArgumentError
 from livepush.events import Event
 from livepush.executor import Executor, Played
 from livepush.follow import Following, follow
-from livepush.freshness import may_be_newer
+from livepush.freshness import is_of_stage, may_be_newer
 from livepush.journal import Journal, state_of
 from livepush.knowledge import Knowledge
 from livepush.live import Dockerfile
@@ -335,6 +335,10 @@ class Livepush:
             may_be_newer, context, tree, image
         ):
             return True
+        target = self._known.graph.target
+        base = self._images.get(target.image)
+        if image is not None and base is not None and not is_of_stage(target, image, base):
+            return False
         return await self._executor.is_built()
 
     def _state(self) -> str:

@@ -20,7 +20,7 @@ from livepush.engine import Command, Engine, OutputSink
 from livepush.errors import NoShellError, UnsupportedError
 from livepush.image_files import ImageFiles
 from livepush.journal import Journal, Touched
-from livepush.landed import Landed, clashes
+from livepush.landed import Landed, clashes, is_directory
 from livepush.manifest import (
     Conflict,
     Delta,
@@ -320,8 +320,15 @@ class StageContainer:
             # What it holds may be about to change just like that.
             if other.origin is None and not step.legacy:
                 now = self._wanted(later, files.tree)
-                if path in set(clashes(wanted, now)):
-                    raise Conflict(path)
+                if path not in set(clashes(wanted, now)):
+                    continue
+                if path == self._destinations[later].path and is_directory(wanted, path):
+                    raise UnsupportedError(
+                        f"{step.text} makes a directory of {path}, which line {other.line} copies "
+                        "a file to: that goes into it from now on",
+                        line=step.line,
+                    )
+                raise Conflict(path)
         doubtful = doubts.doubtful(wanted, takes)
         wanted = await anyio.to_thread.run_sync(
             doubts.with_digests, wanted, landed, doubtful, files

@@ -10,7 +10,8 @@ import pytest
 
 from livepush.context import Context
 from livepush.engine import ImageConfig
-from livepush.freshness import may_be_newer
+from livepush.freshness import is_of_stage, may_be_newer
+from livepush.live import Dockerfile
 
 HOUR = 3600.0
 
@@ -46,3 +47,27 @@ def test_an_image_that_tells_no_time_may_be_older(root: Path) -> None:
     assert newer(root, 0.0)
     context = Context.open(root)
     assert may_be_newer(context, context.scan(), None)
+
+
+COPIES, MAKES_NOTHING = "FROM base\nCOPY . .\n", "FROM base\nENV a=b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "image", "base", "may"),
+    [
+        (COPIES, "ab", "a", True),
+        (COPIES, "abc", "a", True),  # a build with --squash adds one, whatever the steps are
+        (COPIES, "a", "a", False),  # a container of the base image
+        (COPIES, "xb", "a", False),  # the base image is another by now
+        (COPIES, "x", "ab", False),
+        (MAKES_NOTHING, "a", "a", True),
+        (COPIES, "", "a", True),
+        (COPIES, "ab", "", True),
+    ],
+)
+def test_layers_tell_what_no_build_of_a_stage_can_be(
+    text: str, image: str, base: str, may: bool
+) -> None:
+    stage = Dockerfile(text).graph().target
+    built, begun = (ImageConfig("i", layers=tuple(layers)) for layers in (image, base))
+    assert is_of_stage(stage, built, begun) == may

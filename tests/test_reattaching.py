@@ -30,9 +30,12 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def engine(fake_engine: FakeEngine) -> FakeEngine:
-    """An engine with a builder, and an image that any context may be newer than."""
+    """An engine with a builder, and an image that any context may be newer than.
+
+    It does not tell its layers, by which it would be seen to be no more than the base image.
+    """
     (base,) = fake_engine._images.values()
-    base.config = replace(base.config, created=1.0)
+    base.config = replace(base.config, created=1.0, layers=())
     fake_engine._builder = DockerfileBuilder(lambda _: base)
     return fake_engine
 

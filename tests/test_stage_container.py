@@ -516,6 +516,35 @@ async def test_a_file_where_a_later_copy_needs_a_directory_is_refused_as_a_build
     await world.container.land(0, world.context, takes=frozenset({"s", "s/a"}), on_behalf_of=0)
 
 
+async def test_a_file_goes_into_what_an_earlier_copy_makes_a_directory_of() -> None:
+    text = "FROM base\nCOPY a /o/in\nRUN true\nCOPY b /o/in\n"
+    world = World(text, {"a": "1", "b": "2"}, copied("o", {"in": "2"}), ran("true"))
+    await world.open()
+    del world.context.files["a"]
+    world.context.files["a/x"] = "1"
+    await world.container.land(0, world.context, takes=frozenset({"a", "a/x"}), on_behalf_of=0)
+    await world.run(1)
+    await world.land(full=True)
+    assert [world.holds(f"/o/in/{name}") for name in "xb"] == ["1", "2"]
+    del world.context.files["a/x"]
+    world.context.files["a"] = "1"
+    await world.container.land(0, world.context, takes=frozenset({"a", "a/x"}), on_behalf_of=0)
+    await world.run(1)
+    await world.land(full=True)
+    assert world.holds("/o/in") == "2"
+
+
+async def test_without_a_command_between_that_needs_a_build() -> None:
+    text = "FROM base\nCOPY a /o/in\nCOPY b /o/in\n"
+    world = World(text, {"a": "1", "b": "2"}, copied("o", {"in": "2"}))
+    await world.open()
+    del world.context.files["a"]
+    world.context.files["a/x"] = "1"
+    with pytest.raises(UnsupportedError, match="line 3 copies a file to"):
+        await world.container.land(0, world.context, takes=frozenset({"a", "a/x"}), on_behalf_of=0)
+    assert world.holds("/o/in") == "2"
+
+
 async def test_a_file_where_a_later_workdir_is_is_refused_as_a_build_does() -> None:
     context = {"s/a": "1"}
     world = World("FROM base\nCOPY s /o\nWORKDIR /o/in\n", context, copied("o", {"a": "1"}))

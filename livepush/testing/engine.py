@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import posixpath
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
@@ -83,9 +82,9 @@ class FakeEngine(Engine):
     def add_image(self, image: FakeImage, *, tag: str = "") -> str:
         """Adds an image that is there from the start; returns its id."""
         identity = f"sha256:{next(self._serials):064x}"
-        files = hashlib.sha256(image.files.archive("/")).hexdigest()
         created = image.config.created or math.inf  # newer than any context, unless it says so
-        image.config = replace(image.config, id=identity, layers=(files,), created=created)
+        layers = image.digests()
+        image.config = replace(image.config, id=identity, layers=layers, created=created)
         self._images[identity] = image
         if tag:
             self._tags[tag] = identity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -43,6 +44,11 @@ class FakeImage:
             if layer.archive is not None:
                 files.apply(layer.archive)
         return FakeImage(files, self.config, dict(self.labels), (*self._layers(), *layers))
+
+    def digests(self) -> tuple[str, ...]:
+        """What tells its layers."""
+        archives = (layer.archive for layer in self._layers())
+        return tuple(hashlib.sha256(each).hexdigest() for each in archives if each is not None)
 
     def saved(self) -> bytes:
         """A tar in the format of `docker save`. Contract: `Engine.save`."""
