@@ -37,6 +37,11 @@ def is_of_stage(stage: Stage, image: ImageConfig, base: ImageConfig) -> bool:
     return begins and (len(image.layers) > len(base.layers) or not adds)
 
 
+def is_bare(image: ImageConfig, base: ImageConfig) -> bool:
+    """Whether `image` surely holds the files of `base`, and no others."""
+    return bool(base.layers) and image.layers == base.layers
+
+
 def _changed(path: os.PathLike[str]) -> float:
     try:
         return os.lstat(path).st_ctime

@@ -188,6 +188,34 @@ def anew(graph: Graph, stages: Collection[int]) -> Plan:
     return Plan(tuple(actions), names=_names(graph))
 
 
+def copied(graph: Graph) -> Plan | None:
+    """What it takes to make a container of the base image like the target, which only copies.
+
+    None where that takes more than copies of the build context: a command, or another stage.
+    """
+    stage = graph.target
+    actions = [
+        Action(
+            stage=stage.index,
+            begins=position,
+            position=position,
+            verb="sync" if isinstance(step, Copy) else "make",
+            line=step.line,
+            text=step.text,
+            reach=position,
+            because=frozenset({_EVERYTHING}),
+            full=True,
+            due=True,
+        )
+        for position, step in enumerate(stage.steps)
+        if isinstance(step, MakeDir) or (isinstance(step, Copy) and step.origin is None)
+    ]
+    if not actions or len(actions) < len(stage.steps):
+        return None
+    restarts = [_restart(stage, actions)] if _restarts(stage, actions) else []
+    return Plan((*actions, *restarts), names=_names(graph))
+
+
 def claims(
     graph: Graph, paths: Iterable[str], leads: Mapping[str, frozenset[StepRef]]
 ) -> Mapping[StepRef, frozenset[str]]:

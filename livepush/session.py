@@ -29,7 +29,7 @@ from livepush.errors import BuildFailedError, EngineError, InvalidArgumentError
 from livepush.events import Event
 from livepush.executor import Executor, Played
 from livepush.follow import Following, follow
-from livepush.freshness import is_of_stage, may_be_newer
+from livepush.freshness import is_bare, is_of_stage, may_be_newer
 from livepush.journal import Journal, state_of
 from livepush.knowledge import Knowledge
 from livepush.live import Dockerfile
@@ -43,7 +43,7 @@ from livepush.opening import (
     remove_labelled,
     remove_leftovers,
 )
-from livepush.plan import anew, make_plan
+from livepush.plan import Plan, anew, copied, make_plan
 from livepush.push import Pushes, PushResult
 from livepush.rearguing import with_commands
 from livepush.repetition import unsafe_steps
@@ -320,11 +320,20 @@ class Livepush:
                     reason = f"{step.text} {step.reason}, and the context may be newer"
                     self._emit(events.RebuildNeeded(reason=reason, line=step.line))
                     return False
-        given = [] if self._request.stage_images is None else self._known.graph.stages[:-1]
-        stages = {self._known.graph.target.index, *(stage.index for stage in given)}
-        self._pushes.owe(anew(self._known.graph, stages))
+        self._pushes.owe(await self._lacking())
         self._current = True
         return True
+
+    async def _lacking(self) -> Plan:
+        """What the container lacks where it is not what a build would make of it."""
+        graph, image = self._known.graph, await self._engine.image(self._info.image)
+        base = self._images.get(graph.target.image)
+        if image is not None and base is not None and is_bare(image, base):
+            copies = copied(graph) if not self._journal.touched else None
+            if copies is not None:
+                return copies
+        given = [] if self._request.stage_images is None else graph.stages[:-1]
+        return anew(graph, {graph.target.index, *(stage.index for stage in given)})
 
     async def _is_current(self) -> bool:
         if self._journal.settled == await anyio.to_thread.run_sync(self._state):

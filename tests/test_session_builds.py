@@ -243,6 +243,29 @@ async def test_what_an_older_image_lacks_is_built_and_carried_over(world: Open) 
     assert "restart" in web.verbs()
 
 
+@pytest.mark.parametrize("runs", [False, True])
+async def test_what_a_container_of_the_base_image_lacks_is_copied(
+    world: Open, tmp_path: Path, runs: bool
+) -> None:
+    """A build tells what commands come to; without any, it would only be slower."""
+    engine = (await world(COUNTING)).engine
+    for image in engine._images.values():
+        image.config = replace(image.config, created=1.0)
+    engine.add_container(BUSYBOX, name="bare")
+    text = f"FROM {BUSYBOX}\nWORKDIR /w/v\nCOPY late .\n{'RUN true' if runs else ''}\nWORKDIR /x\n"
+    options = {"context": tmp_path, "container_id": "bare", "dockerfile_content": text}
+    async with await Livepush.init(**options, engine=engine) as session:  # type: ignore[arg-type]
+        engine.calls.clear()
+        assert await session.catch_up()
+        assert (await session.pushes.push()).status == "succeeded"
+        verbs = {call.verb for call in engine.calls}
+        assert ("build" in verbs, "restart" in verbs) == (runs, True)
+        if not runs:
+            files = engine.files("bare")
+            assert files.read("/w/v/late") == b"1"
+            assert all(files.node(path) is not None for path in ("/w/v", "/x"))
+
+
 async def test_what_an_earlier_session_wrote_goes_back(world: Open, tmp_path: Path) -> None:
     journals = tmp_path.parent / f"{tmp_path.name}-journals"
     web = await world(COUNTING, journals=journals)
