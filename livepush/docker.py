@@ -39,7 +39,8 @@ from livepush.replies import Json, understood
 _NEWEST_API = (1, 50)  # the newest whose answers are known to be read right
 _CHUNK = 256 * 1024  # bytes of an upload at a time
 _PATIENCE = 60  # seconds for an answer
-_LONG = 300  # seconds without a byte, where there may be many
+_ANSWER = 20  # seconds for one that costs the engine nothing
+_LONG = 60  # seconds without a byte, where there may be many
 _THERE = 30  # seconds in which an engine, however busy, says that it is there
 _CONNECT = aiohttp.ClientTimeout(connect=10, sock_connect=10)  # seconds
 _STDOUT = 1  # of what a command says
@@ -121,7 +122,7 @@ class _Connection:
         body: Json = None,
         patience: float | None = None,
     ) -> tuple[Mapping[str, str], bytes]:
-        patience = patience or _PATIENCE
+        patience = patience or (_ANSWER if method in ("GET", "HEAD") else _PATIENCE)
         watched = vigil.Vigil(patience, self._is_there)
         with self._translated(what):
             async with asyncio.timeout(patience):
@@ -171,7 +172,7 @@ class _Connection:
 
     async def talk(self, command: str, what: str) -> _Talk:
         stream = Exec(self._docker, command, tty=False).start(detach=False)
-        talk = _Talk(stream, lambda: self._translated(what))
+        talk = _Talk(stream, lambda: self._translated_all(what))
         await talk.tell(b"")  # by which it begins
         return talk
 
@@ -208,6 +209,12 @@ class _Connection:
         finally:
             if not requested.cancelled() and not requested.exception():
                 requested.result().close()
+
+    @contextmanager
+    def _translated_all(self, what: str) -> Iterator[None]:
+        """Where aiodocker itself reads an answer, which it takes to be what it should be."""
+        with self._translated(what), understood(what):
+            yield
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:

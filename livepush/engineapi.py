@@ -328,7 +328,8 @@ class ApiEngine(Engine):
             output,
             supervised=supervised,
             grace=grace,
-            restart=partial(self.restart, container, grace=grace) if restarts else None,
+            # An engine counts in whole seconds; so long nobody waits who was told to wait for less.
+            restart=partial(self.restart, container, grace=math.floor(grace)) if restarts else None,
         )
 
     async def owned(self) -> tuple[Owned, ...]:

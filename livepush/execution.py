@@ -159,9 +159,8 @@ class Execution:
         try:
             await self._end_session(grace)
             await asyncio.wait({following}, timeout=_KEPT_BY_KERNEL)
-        except ContainerNotRunningError:
-            pass  # so nothing of it runs
-        except EngineError:
+        except (ContainerNotRunningError, EngineError):
+            # In a container that is paused it goes on later.
             self.lost = self._supervised
         following.cancel()
         await asyncio.wait({following})

@@ -63,13 +63,20 @@ class Presence:
         self._catch_up = catch_up
         self._in_vain = ("", 0)  # the container that could not be gone on with, after which save
         self._ran, self._started, self._pushed = False, "", 0
+        self._hurry = anyio.Event()
+
+    def hurry(self) -> None:
+        """Has it look at once: a push has ended, which may have met one that had stopped."""
+        self._hurry.set()
 
     async def follow(self) -> None:
         """Until it is cancelled."""
         session = self._session
         self._begin_with(session.container)
         while True:
-            await anyio.sleep(_INTERVAL)
+            with anyio.move_on_after(_INTERVAL):
+                await self._hurry.wait()
+            self._hurry = anyio.Event()
             if session.pushes.busy:
                 continue
             try:
@@ -85,22 +92,28 @@ class Presence:
                     self._tell(error)
 
     def _begin_with(self, info: ContainerInfo) -> None:
-        self._ran, self._started = _runs(info), info.started
         self._pushed = self._session.pushes.serial
+        # A push may have restarted it since; that shows in a moment.
+        self._ran, self._started = _runs(info), "" if self._pushed else info.started
+        self._hurry.set()
 
     async def _compare(self, info: ContainerInfo | None) -> None:
-        pushes, runs = self._session.pushes, _runs(info)
+        pushes, ran, runs = self._session.pushes, self._ran, _runs(info)
         started, self._started = self._started, info.started if info else self._started
-        if runs != self._ran:
-            self._ran, self._pushed = runs, pushes.serial
-            happened = events.ContainerStarted if runs else events.ContainerStopped
-            pushes.emit(happened(container_id=self._session.container.id))
-            if runs and not pushes.settled:
-                self._push_again()
-        elif runs and (self.waits or (self._started != started and pushes.stuck)):
-            self._push_again()  # it was away between two looks
-        elif info and not (runs or info.paused) and pushes.settled and pushes.serial > self._pushed:
-            self._pushed = pushes.serial
+        pushed, self._pushed = self._pushed, pushes.serial
+        self._ran, anew = runs, started not in ("", self._started)
+        # Between two looks it is a push that restarts it, or else somebody.
+        away = ran and runs and anew and pushed == pushes.serial
+        if ran and (away or not runs):
+            pushes.emit(events.ContainerStopped(container_id=self._session.container.id))
+        if runs and (away or not ran):
+            pushes.emit(events.ContainerStarted(container_id=self._session.container.id))
+        if runs and (self.waits or ((anew or not ran) and (pushes.owes or pushes.stuck))):
+            self._push_again()
+        # One that a push has started has had its turn with what that landed.
+        elif (
+            info and not (runs or info.paused or anew) and pushes.landed and pushes.serial > pushed
+        ):
             try:
                 await self._session.start()
             except LivepushError as error:

@@ -32,8 +32,9 @@ from livepush.stopwatch import Part, Stopwatch
 
 Tell = Callable[[LivepushError], None]
 
-_PATIENCE = 10  # times in a row that newer changes may end a command
+_PATIENCE = 60  # times in a row that newer changes may end a command
 _JOINS = 30  # times that newer changes may join a push
+_KILLED = 128 + 9  # the status of a command that may have ended with its container
 _PARTS: Mapping[Verb, Part] = {"run": "run", "build": "run", "restart": "restart"}
 
 
@@ -81,6 +82,7 @@ class Pushes:
         self._serial = serial
         self._noted = self._covered = 0
         self._calls_off = self._setbacks = 0
+        self._failing = False  # whether the last push ended at a step that fails
         self._last = PushResult(0, "nothing")
         self._scope: anyio.CancelScope | None = None  # of the push
         self._command = anyio.CancelScope()  # of what it is carrying out
@@ -108,9 +110,17 @@ class Pushes:
         return not (self.owes or self.busy or self._ledger.paths)
 
     @property
+    def landed(self) -> bool:
+        """Whether all that was ever noted has landed, but what only a build can take."""
+        return not (self.owes or self.busy or self._ledger.owed.actions)
+
+    @property
     def stuck(self) -> bool:
-        """Whether a push has ended with something owed that another push may land."""
-        return not self.busy and bool(self._ledger.owed.actions)
+        """Whether a push has ended with something owed that another push may land.
+
+        What a step that failed keeps from landing waits for a save.
+        """
+        return not (self.busy or self._failing) and bool(self._ledger.owed.actions)
 
     def emit(self, event: Event) -> None:
         """Tells the listeners; while a push runs, the event is of that push."""
@@ -128,7 +138,7 @@ class Pushes:
             plan = make_plan(self.graph, changes.changed, changes.deleted, self._leads())
             self._ledger = self._ledger.noted(plan)
         if self._running is not None and self._overtaken(self._running):
-            self._setbacks += 1
+            self._setbacks += not self._command.cancel_called  # it takes a moment to end
             self._command.cancel()
 
     def owe(self, plan: Plan) -> None:
@@ -165,6 +175,7 @@ class Pushes:
             self._current = self._serial
             began = time.monotonic()
             self._watch.begin()
+            self._failing = False
             outcome = PushResult(self._serial, "cancelled")
             try:
                 with anyio.CancelScope() as self._scope:
@@ -202,6 +213,7 @@ class Pushes:
             try:
                 performed = await self._perform(action)
             except StepFailedError as failure:
+                self._failing = failure.return_code != _KILLED
                 return self._failed(failure)
             except EngineError as error:
                 found = hindrance(error.message)

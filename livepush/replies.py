@@ -58,7 +58,8 @@ def container_info(reply: Reply) -> ContainerInfo:
         id=reply["Id"],
         name=reply["Name"].removeprefix("/"),
         image=reply["Image"],
-        running=bool(reply["State"]["Running"]),
+        # What its engine is about to start once more is said to run as well.
+        running=bool(reply["State"]["Running"] and not reply["State"].get("Restarting")),
         env=tuple(config.get("Env") or ()),
         workdir=config.get("WorkingDir") or "",
         mounts=tuple(dict.fromkeys(mounts)),

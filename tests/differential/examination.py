@@ -163,7 +163,7 @@ class _Rounds:
 
     def _sees_livepush_s_dockerfile(self) -> bool:
         """Whether all that is wrong is that a command saw the Dockerfile that livepush sent."""
-        if not self._setting.buildkit or LIVE not in self._case.lines:
+        if not self._setting.buildkit:
             return False
         with self._copied() as copy:
             (copy / DOCKERFILE).write_bytes(self._dockerfile.read_bytes())
