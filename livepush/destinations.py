@@ -44,14 +44,10 @@ class Destinations:
 
     def built(self, position: int, step: Copy, tree: Tree) -> None:
         """What stands there comes from `tree`: a file would be there in place of a directory."""
-        path = self._known[position].path
-        if (
-            step.dest_is_dir
-            or position in self._before
-            or self._landed.has_directory(position, path)
-        ):
+        if step.dest_is_dir or position in self._before:
             return
-        if self._becomes(position, step, tree):
+        made = self._landed.has_directory(position, self._known[position].path)
+        if made is False and self._becomes(position, step, tree):
             self._before[position] = True
 
     async def settle(self, position: int, step: Copy, tree: Tree, beneath: Beneath) -> None:
@@ -60,12 +56,17 @@ class Destinations:
             return
         path = self._known[position].path
         is_dir = self._landed.has_directory(position, path)
-        if not is_dir and position not in self._before:
-            if not self._becomes(position, step, tree):
-                return
-            held = await beneath.at(position, path)
-            self._before[position] = isinstance(held, Held) and held.entry.kind == "dir"
-        self._known[position] = Destination(path, is_dir or self._before[position])
+        if is_dir is None:
+            stat = await self._engine.stat(self._container, path)
+            is_dir = stat is not None and stat.kind == "dir"
+        elif not is_dir:
+            if position not in self._before:
+                if not self._becomes(position, step, tree):
+                    return
+                held = await beneath.at(position, path)
+                self._before[position] = isinstance(held, Held) and held.entry.kind == "dir"
+            is_dir = self._before[position]
+        self._known[position] = Destination(path, is_dir)
 
     def _becomes(self, position: int, step: Copy, tree: Tree) -> bool:
         path = self._known[position].path

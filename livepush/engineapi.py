@@ -58,6 +58,7 @@ class ApiEngine(Engine):
         self._connection = connection
         self._executions = Executions(connection)
         self._residents: dict[str, Resident] = {}
+        self._haunted: set[str] = set()  # containers where something may have been left running
 
     async def ping(self) -> str:
         reply = await self._json("GET", "version", "tell its version")
@@ -153,12 +154,19 @@ class ApiEngine(Engine):
         return container
 
     async def attend(self, container: str) -> None:
-        with contextlib.suppress(EngineError, ContainerNotRunningError):
+        self._haunted.add(container)
+        with contextlib.suppress(EngineError, ContainerNotRunningError):  # the next run sees to it
+            await self._exorcise(container)
+        resident = self._residents.setdefault(container, Resident(self._connection, container))
+        await resident.open()
+
+    async def _exorcise(self, container: str) -> None:
+        """Ends what a livepush that is over has left running there, where that is to be done."""
+        if container in self._haunted:
             what = f"inspect the container {container}"
             commands = await self._found(f"{_of(container)}/json", what, replies.commands)
             await end_orphans(self._connection, container, commands or ())
-        resident = self._residents.setdefault(container, Resident(self._connection, container))
-        await resident.open()
+            self._haunted.discard(container)
 
     async def close_residents(self) -> None:
         """Before the connection is given up."""
@@ -321,6 +329,7 @@ class ApiEngine(Engine):
                 f"The container {info.name} is not running.",
                 hint=f"Start it with `docker start {info.name}`; what is owed follows.",
             )
+        await self._exorcise(container)
         supervised = await self.stat(container, shell.SHELL) is not None
         return await self._executions.run(
             info,

@@ -23,7 +23,7 @@ from typing import Any
 from livepush import process, shell
 from livepush.calls import Requests
 from livepush.engine import Command, ContainerInfo, OutputSink
-from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.errors import ContainerNotRunningError, EngineError, LivepushError
 from livepush.replies import Frames, Reply, understood
 from livepush.shield import finish
 
@@ -228,23 +228,30 @@ def named(length: int) -> str:
 async def end_orphans(requests: Requests, container: str, commands: Iterable[str]) -> None:
     """Ends those of `commands`, the engine's ids, whose livepush is over.
 
-    Raises `EngineError` where one cannot be ended.
+    Raises `EngineError` and `ContainerNotRunningError` where one cannot be ended, once the others
+    are.
     """
+    errors: list[LivepushError] = []
     for command in commands:
         try:
-            what = _what(container)
-            reply = await requests.json("GET", f"exec/{command}/json", what)
-        except EngineError as error:
-            if error.status != 404:  # it has ended meanwhile
-                raise
-            continue
-        with understood(what):
-            arguments, runs = reply["ProcessConfig"]["arguments"] or [], bool(reply["Running"])
-        names = (shell.session(argument) for argument in arguments[1:2])
-        for name in names if runs else ():
-            stamp = name.removeprefix(_OURS).partition(" ")[2]
-            if name.startswith(_OURS) and process.fate(stamp) == "over":
-                await end(requests, container, name)
+            await _end_orphan(requests, container, command)
+        except (EngineError, ContainerNotRunningError) as error:
+            if getattr(error, "status", None) != 404:  # by which it has ended meanwhile
+                errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+async def _end_orphan(requests: Requests, container: str, command: str) -> None:
+    what = _what(container)
+    reply = await requests.json("GET", f"exec/{command}/json", what)
+    with understood(what):
+        arguments, runs = reply["ProcessConfig"]["arguments"] or [], bool(reply["Running"])
+    names = (shell.session(argument) for argument in arguments[1:2])
+    for name in names if runs else ():
+        stamp = name.removeprefix(_OURS).partition(" ")[2]
+        if name.startswith(_OURS) and process.fate(stamp) == "over":
+            await end(requests, container, name)
 
 
 def missing(container: str) -> ContainerNotRunningError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -33,14 +33,14 @@ from livepush.events import Event, Output
 from livepush.image_files import ImageFiles
 from livepush.journal import Journal, Touched
 from livepush.manifest import Conflict
-from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step
+from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step, origins
 from livepush.origin import Bundle, fetch_copied
 from livepush.owner import UnknownOwner
 from livepush.pattern import below
 from livepush.plan import Action, StepRef
 from livepush.renewal import Renewal
-from livepush.selection import MissingSource
-from livepush.stage_container import Landing, StageContainer
+from livepush.selection import MissingSource, matches
+from livepush.stage_container import EntangledError, Landing, StageContainer
 from livepush.stage_image import BuildContext, StageBuilder, StageImage
 from livepush.stages import SCRATCH
 from livepush.tree import Tree
@@ -227,7 +227,10 @@ class Executor:
         if isinstance(step, MakeDir):
             return Performed(await container.make(step))
         assert isinstance(step, Copy)  # noqa: S101  # no other step is ever planned
-        performed = await self._copy(container, action, step)
+        try:
+            performed = await self._copy(container, action, step)
+        except EntangledError:
+            return await self._build(action)
         if performed.refusal and action.stage != self._target:
             # Nothing runs in it that has to go on, so that it can be made anew.
             return await self._build(action)
@@ -286,7 +289,7 @@ class Executor:
     async def _correct(self, stage: StageContainer, sent: BuildContext) -> None:
         """Puts right what livepush alone was sent for, in a container that was built from it."""
         index = stage.stage.index
-        if any(_reaches(step, sent.own, self._given) for step in stage.stage.steps):
+        if any(_reaches(step, sent, self._given) for step in stage.stage.steps):
             self._given.add(index)
             if index != self._target:
                 await corrected(self._engine, stage.id, sent)
@@ -451,16 +454,25 @@ class Executor:
         self._emit(events.ContainerRestart(container_id=container))
 
 
-def _reaches(step: Step, paths: Collection[str], stages: Collection[object]) -> bool:
-    """Whether `step` may take any of those paths of the context, or anything of those stages."""
-    sources: tuple[str, ...] = ()
-    origins: tuple[int | str | None, ...] = ()
-    if isinstance(step, Copy):
-        sources, origins = step.sources if step.origin is None else (), (step.origin,)
-    elif isinstance(step, Fixed):
-        sources, origins = step.sources, step.origins
-    taken = any(below(source, path) is not None for source in sources for path in paths)
-    return taken or any(origin in stages for origin in origins)
+def _reaches(step: Step, sent: BuildContext, stages: Collection[int]) -> bool:
+    """Whether `step` may take what livepush alone was `sent` for, or anything of those stages."""
+    own = sent.own
+    taken = (
+        below(source, path) is not None for source in _followed(step, sent.tree) for path in own
+    )
+    return any(origin in stages for origin in origins(step)) or (bool(own) and any(taken))
+
+
+def _followed(step: Step, tree: Tree) -> Iterator[str]:
+    """What a step copies of the context `tree`, and where links among that lead."""
+    if isinstance(step, Fixed):
+        sources = step.sources
+    else:
+        sources = step.sources if isinstance(step, Copy) and step.origin is None else ()
+    for source in sources:
+        yield source
+        with contextlib.suppress(MissingSource):
+            yield from filter(None, map(tree.resolve, matches(tree, source)))
 
 
 def _failed(step: Copy, name: Exception, why: str) -> StepFailedError:

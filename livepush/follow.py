@@ -127,6 +127,7 @@ class _Follower:
         self._wake = anyio.Event()
         self._lull = Lull(following.debounce)
         self._looking = anyio.Lock()
+        self._look_began = math.inf
         self._unseen: Hints = frozenset()
         self._unsettled = Unsettled()
         self._everything = math.inf  # seconds that the last look at everything took
@@ -162,7 +163,7 @@ class _Follower:
         since = time.monotonic()
         async with self._looking:
             self._unseen |= hints
-            began = anyio.current_time()
+            began = self._look_began = anyio.current_time()
             try:
                 changes = await self._changes(self._unseen)
             except LivepushError as error:
@@ -287,7 +288,8 @@ class _Follower:
         self._lull.end()
 
     def _left(self) -> float:
-        return self._lull.left(anyio.current_time(), looking=self._looking.locked())
+        looking = self._look_began if self._looking.locked() else math.inf
+        return self._lull.left(anyio.current_time(), looking=looking)
 
     def _tell(self, error: LivepushError) -> None:
         self._session.pushes.emit(events.Error(message=error.message, hint=error.hint))

@@ -28,7 +28,8 @@ def may_be_newer(context: Context, tree: Tree, image: ImageConfig | None) -> boo
 def is_of_stage(stage: Stage, image: ImageConfig, base: ImageConfig) -> bool:
     """Whether `image` can come from a build of `stage`, which begins with `base`.
 
-    Each copy and command adds a layer, or all together one. What is not known may be so.
+    Copies and commands add layers, or all together one; where they add none, this cannot tell. What
+    is not known may be so.
     """
     if not image.layers or not base.layers:
         return True

@@ -63,6 +63,7 @@ class Knowledge:
             # All or nothing: what is known once is told only once.
             self.files = files
             if graph != self.graph:
+                self.graph = graph
                 self._adopt(graph)
             led = leads(graph, tree)
             if led != self._led:

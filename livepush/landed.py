@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from livepush.manifest import Delta, Item, Manifest, ancestry
-from livepush.model import Entry, MakeDir, Run, Step
+from livepush.model import Entry, MakeDir, Run, Step, is_command
 from livepush.tree import Tree, above
 
 _DOUBTED = Item(Entry("other", 0), "")
@@ -132,16 +132,14 @@ class Landed:
     def conflict(self, position: int, wanted: Manifest) -> str | None:
         """A path that `wanted` has of another kind than a copy before `position`.
 
-        Or a file of it where a `WORKDIR` after that, and before a command, is a directory.
+        Or a file of it where a `WORKDIR` after that is a directory. Where a command stands between
+        them it may have made room, which the container shows.
         """
-        for index in range(position):
-            commands = any(isinstance(step, Run) for step in self._steps[index:position])
+        for index in range(self._behind_commands(position), position):
             for path in clashes(self[index], wanted):
-                # A command may have taken a file away, which the container shows.
-                if not (commands and path in wanted.made):
-                    return path
+                return path
         for step in self._steps[position + 1 :]:
-            if isinstance(step, Run):
+            if is_command(step):
                 break
             if isinstance(step, MakeDir):
                 for path in ancestry(step.path):
@@ -176,14 +174,22 @@ class Landed:
                 return index, self[index].made[path]
         return None
 
-    def has_directory(self, position: int, path: str) -> bool:
-        """Whether a step before `position` makes a directory at `path`."""
-        for index, step in enumerate(self._steps[:position]):
-            if is_directory(self[index], path):
-                return True
-            if isinstance(step, MakeDir) and f"{step.path}/".startswith(f"{path}/"):
-                return True
+    def has_directory(self, position: int, path: str) -> bool | None:
+        """Whether a step before `position` makes a directory at `path`.
+
+        None where one does, but a command comes after it, which may have taken that away.
+        """
+        for index in reversed(range(position)):
+            step = self._steps[index]
+            made = isinstance(step, MakeDir) and f"{step.path}/".startswith(f"{path}/")
+            if made or is_directory(self[index], path):
+                return True if index >= self._behind_commands(position) else None
         return False
+
+    def _behind_commands(self, position: int) -> int:
+        """From where on up to `position` there is no command."""
+        before = (index for index in range(position) if is_command(self._steps[index]))
+        return max(before, default=-1) + 1
 
     def _later(self, position: int) -> Iterator[Manifest]:
         for index in range(position + 1, len(self._steps)):

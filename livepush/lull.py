@@ -46,16 +46,17 @@ class Lull:
         self._gone = dict.fromkeys(gone, now) | self._gone
         self._last = now
 
-    def left(self, now: float, *, looking: bool = False) -> float:
+    def left(self, now: float, *, looking: float = math.inf) -> float:
         """For how long the push still has to wait; not positive when it may begin.
 
-        While somebody is `looking` at what else has changed, a crowd need not be all there.
+        While somebody is `looking` at what else has changed, since then, a crowd need not be all
+        there. A look that began when it was over does not count.
         """
         others = len(self._paths) - 1
         long = max(_LEAST, _SHARE * (self._last_new - self._first))
         rest = self._last_new + min(_EACH * others, long, _QUIET)
         rest = max(rest, min(self._gone.values(), default=-math.inf) + _REPLACED)
-        if looking and others > 0:
+        if looking <= rest and others > 0:
             rest = max(rest, now + _GLANCE)
         crowd = min(rest, self._first + _CROWD)
         debounce = min(self._last + self._debounce, self._first + _DEBOUNCES * self._debounce)

@@ -205,6 +205,11 @@ class Graph:
         return tuple(stage for stage in self.stages if stage.index in needed)
 
 
+def is_command(step: Step) -> bool:
+    """Whether a step runs something, which may have changed any file."""
+    return isinstance(step, Run) or (isinstance(step, Fixed) and step.is_command)
+
+
 def origins(step: Step) -> tuple[int, ...]:
     """The earlier stages that a step takes files from."""
     if isinstance(step, Fixed):

@@ -23,7 +23,18 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Literal
 
-from livepush.model import Copy, Fixed, Graph, MakeDir, Replay, Run, Stage, Step, origins
+from livepush.model import (
+    Copy,
+    Fixed,
+    Graph,
+    MakeDir,
+    Replay,
+    Run,
+    Stage,
+    Step,
+    is_command,
+    origins,
+)
 from livepush.sources import Sources, claimed, leaves_out
 from livepush.tree import clean
 
@@ -323,15 +334,11 @@ def _stage_actions(
             line=step.line,
             text=step.text,
             reach=position,
-            because=because if replayed or (begun and _is_command(step)) else own,
+            because=because if replayed or (begun and is_command(step)) else own,
             takes=takes,
             full=replayed,
         )
         replayed = replayed or verb == "run"
-
-
-def _is_command(step: Step) -> bool:
-    return isinstance(step, Run) or (isinstance(step, Fixed) and step.is_command)
 
 
 def _verb(step: Step, replay: Replay, *, reached: bool, begun: bool, replayed: bool) -> Verb | None:

@@ -30,7 +30,21 @@ def fate(stamp: str) -> Fate:
     pid, _, began = process.partition(".")
     if place != _place():
         return "elsewhere"
-    return "running" if _began(pid) == began else "over"
+    now = _began(pid)
+    if now == began:
+        return "running"
+    return "elsewhere" if not now and _is_hidden(pid) else "over"
+
+
+def _is_hidden(pid: str) -> bool:
+    """Whether there is a process of that id which only its owner may look at."""
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    return False
 
 
 def _place() -> str:

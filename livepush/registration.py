@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection
 import watchfiles
 
 from livepush.folders import is_directory
-from livepush.wakeup import DROWSY, Wakeup
+from livepush.wakeup import Wakeup
 
 _DEBOUNCE = 10  # ms; how long it collects at most while they do not cease
-_STALL = DROWSY + 1.0  # s; after such a pause the kernel's queue may have overflowed
+_STALL = 1.0  # s; after such a pause the kernel's queue may have overflowed
 
 LINGER = 0.1
 """For how many seconds one that has been replaced still has to deliver; more than `_DEBOUNCE`."""
@@ -66,14 +66,15 @@ class Registration:
         It has news once it has found as much at two looks: so between each two there is none.
         """
         self._turn = not self._turn
+        waited = 0.0
         if self._wakeup is None:
             self._wakeup = Wakeup(min(self._directories))
         elif self._turn:
-            self._wakeup.wait(lambda: self._end_at - time.monotonic())
+            waited = self._wakeup.wait(lambda: self._end_at - time.monotonic())
         now = time.monotonic()
         if not self._asked:
             self._tell(self.settled.set)
-        elif now - self._asked > _STALL:
+        elif now - self._asked > _STALL + waited:
             self._tell(self._doubt)
         self._asked = now
         return now >= self._end_at

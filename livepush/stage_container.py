@@ -20,7 +20,7 @@ from livepush.engine import Command, Engine, OutputSink
 from livepush.errors import NoShellError, UnsupportedError
 from livepush.image_files import ImageFiles
 from livepush.journal import Journal, Touched
-from livepush.landed import Landed, clashes, is_directory
+from livepush.landed import Landed, clashes
 from livepush.manifest import (
     Conflict,
     Delta,
@@ -56,6 +56,10 @@ class Landing:
         return Landing(
             self.written + other.written, self.deleted + other.deleted, self.size + other.size
         )
+
+
+class EntangledError(Exception):
+    """A copy makes another thing of what a later one copies to, which a build best begins with."""
 
 
 class StageContainer:
@@ -207,10 +211,10 @@ class StageContainer:
         It is accounted to the step at `on_behalf_of`, which may have uncovered what it lands.
         `takes` are changed source paths: what comes from them is written unless its bytes are
         known to be there. With `full` everything is written. Returns the source paths that were
-        gone when their turn came. Raises as `believe` does, `PermissionError` and `EngineError`;
-        then the same call again puts things right. Raises `UnsupportedError` last, when all else
-        has landed, for a change below a mount and for a deletion that cannot be had without a
-        shell; those are given up.
+        gone when their turn came. Raises as `believe` does, `EntangledError` where what a later
+        copy comes to hangs on it, `PermissionError` and `EngineError`; then the same call again
+        puts things right. Raises `UnsupportedError` last, when all else has landed, for a change
+        below a mount and for a deletion that cannot be had without a shell; those are given up.
         """
         step = self._copies()[position]
         await self._users.learn()
@@ -322,12 +326,8 @@ class StageContainer:
                 now = self._wanted(later, files.tree)
                 if path not in set(clashes(wanted, now)):
                     continue
-                if path == self._destinations[later].path and is_directory(wanted, path):
-                    raise UnsupportedError(
-                        f"{step.text} makes a directory of {path}, which line {other.line} copies "
-                        "a file to: that goes into it from now on",
-                        line=step.line,
-                    )
+                if path == self._destinations[later].path and not other.dest_is_dir:
+                    raise EntangledError(later)
                 raise Conflict(path)
         doubtful = doubts.doubtful(wanted, takes)
         wanted = await anyio.to_thread.run_sync(

@@ -19,12 +19,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-DROWSY = 1.0
-"""Seconds that a thread waits at most."""
-
 _DESCRIPTORS = Path("/proc/self/fd")
 _INOTIFY = "anon_inode:inotify"
 _F_SETOWN_EX, _F_GETOWN_EX, _F_OWNER_TID = 15, 16, 0  # from Linux's fcntl.h
+_DROWSY = 1.0  # seconds that a thread waits at most
 _STEP = 0.005  # seconds between two looks where nothing wakes
 _AWAKE = 0.02  # seconds after news for the watcher to tell it
 _BLINK = 0.0005  # seconds between two looks in that time
@@ -45,12 +43,14 @@ class Wakeup:
             told = [_asked(each) for each in _watching(directory)]
             self._is_told = any(told)
 
-    def wait(self, left: Callable[[], float]) -> None:
+    def wait(self, left: Callable[[], float]) -> float:
         """Returns when there is news, was some a moment ago, or after a while.
 
-        It waits no longer than there is `left`, and asks once more when it is `roused`.
+        It waits no longer than there is `left`, and asks once more when it is `roused`. How many
+        seconds it was to wait at most.
         """
         since = time.monotonic() - self._news
+        timeout = 0.0
         if not self._is_told:
             time.sleep(_STEP)
         elif since < _AWAKE:
@@ -59,12 +59,13 @@ class Wakeup:
             with self._changing:
                 self._waiting = threading.get_ident()
             try:
-                timeout = min(DROWSY, since / _DOZING, left())
-                if signal.sigtimedwait({signal.SIGIO}, max(0.0, timeout)) is not None:
+                timeout = max(0.0, min(_DROWSY, since / _DOZING, left()))
+                if signal.sigtimedwait({signal.SIGIO}, timeout) is not None:
                     self._news = time.monotonic()
             finally:
                 with self._changing:
                     self._waiting = None
+        return timeout
 
     def rouse(self) -> None:
         """Has the thread, if it waits, ask what is left; from any other thread."""

@@ -12,9 +12,11 @@ from livepush.additions import as_theirs, corrected, without_dockers_line
 from livepush.archive import fetch, pack
 from livepush.context import Context
 from livepush.difference import compare
+from livepush.session import Livepush
 from livepush.snapshot import Snapshot
 from livepush.stage_image import DOCKERFILE, BuildContext, build_context
 from livepush.testing import FakeEngine
+from livepush.testing.builder import DockerfileBuilder
 from livepush.tree import Tree
 from tests.archives import Item, stream
 
@@ -92,6 +94,29 @@ async def test_a_container_s_files_are_theirs_again_wherever_commands_took_them(
     files.write(f"/taken/{DOCKERFILE}", LIVE.encode())
     await corrected(fake_engine, stage, beside)
     assert files.read(f"/taken/{DOCKERFILE}") is None
+
+
+@pytest.mark.parametrize("source", [".", "l"])
+async def test_a_stage_that_has_them_from_another_one_is_corrected_as_well(
+    tmp_path: Path, fake_engine: FakeEngine, source: str
+) -> None:
+    text = (
+        f"FROM {BUSYBOX} AS one\nCOPY {source} /in/Dockerfile\n"
+        f"FROM {BUSYBOX} AS two\nCOPY --from=one /in /in\nRUN cp /in/Dockerfile /Dockerfile\n"
+        f"FROM {BUSYBOX}\n#dev-cmd-live=sh\nCOPY --from=two /Dockerfile /\n"
+    ).replace("COPY . /in/Dockerfile", "COPY . /in")
+    (tmp_path / "Dockerfile").write_text(text)
+    if source == "l":
+        (tmp_path / "l").symlink_to("Dockerfile")
+    (image,) = fake_engine._images.values()
+    fake_engine._builder = DockerfileBuilder(lambda _: image)
+    fake_engine.add_container(BUSYBOX, name="web")
+    async with await Livepush.init(
+        context=tmp_path, container_id="web", dockerfile_content=text, engine=fake_engine
+    ):
+        stages = [each.id for each in await fake_engine.owned() if each.kind == "container"]
+        said = [fake_engine.files(each).read("/in/Dockerfile") for each in stages]
+        assert [*said, fake_engine.files(stages[1]).read("/Dockerfile")] == [text.encode()] * 3
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from livepush import leftovers
+from livepush import leftovers, process
 from livepush.commands.clean import clean
 from livepush.commands.connection import Connection
 from livepush.engine import LABEL, Owned
@@ -55,6 +55,21 @@ def test_all_is_labelled_with_its_session_container_and_process() -> None:
     labels = leftovers.labels("s", "web")
     assert (labels[f"{LABEL}.session"], labels[CONTAINER]) == ("s", "web")
     assert leftovers.fate(owned(labels[PROCESS])) == "running"
+
+
+def test_a_process_that_hides_is_not_taken_for_one_that_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As another user's does where /proc is mounted with hidepid=2."""
+
+    def refused(pid: int, number: int) -> None:
+        raise PermissionError
+
+    stamp = mine()
+    monkeypatch.setattr(process, "_began", lambda _: "")
+    assert process.fate(stamp) == "over"
+    monkeypatch.setattr(os, "kill", refused)
+    assert process.fate(stamp) == "elsewhere"
 
 
 def test_a_process_that_is_killed_leaves_what_is_over(other: subprocess.Popen[str]) -> None:

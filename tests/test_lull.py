@@ -44,15 +44,16 @@ def test_the_longer_a_crowd_has_been_coming_the_longer_it_must_be_quiet() -> Non
 def test_while_somebody_looks_a_crowd_is_not_taken_to_be_all_there() -> None:
     lull = Lull()
     lull.add(crowd(100), 0.0)
-    assert lull.left(1.0, looking=True) > 0
+    assert lull.left(1.0, looking=0.01) > 0
     assert lull.left(1.0) <= 0
-    assert lull.left(60.0, looking=True) <= 0  # but not for ever
+    assert lull.left(1.0, looking=0.9) <= 0  # what comes all the time is looked at all the time
+    assert lull.left(60.0, looking=0.01) <= 0  # but not for ever
 
 
 def test_one_save_does_not_wait_for_who_looks() -> None:
     lull = Lull()
     lull.add(["a"], 0.0)
-    assert lull.left(0.0, looking=True) <= 0
+    assert lull.left(0.0, looking=0.0) <= 0
 
 
 def test_a_crowd_that_does_not_end_is_pushed_all_the_same() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+import pytest
+
 from livepush import process, shell
 from livepush.calls import GoesOn
 from livepush.engine import Command
@@ -18,8 +20,9 @@ ELSEWHERE = named(4).replace(process.stamp(), "elsewhere.1.never")
 class Commands:
     """`calls.Requests` to an engine on which `running` has these argument lists."""
 
-    def __init__(self, running: dict[str, list[str]]) -> None:
+    def __init__(self, running: dict[str, list[str]], *, status: int = 0) -> None:
         self._running = running
+        self._status = status
         self.begun: list[list[str]] = []
 
     async def json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
@@ -28,7 +31,7 @@ class Commands:
             return {"Id": "ending"}
         command = path.split("/")[1]
         if command == "ending":
-            return {"Running": False, "ExitCode": 0}
+            return {"Running": False, "ExitCode": self._status}
         if command not in self._running:
             raise EngineError("no such exec", status=404)
         argv = self._running[command]
@@ -67,3 +70,10 @@ async def test_only_what_a_dead_livepush_has_left_is_ended() -> None:
     await end_orphans(engine, "c", [*running, "gone"])
     names = [OVER, OVER.replace("livepush-", "livepush-f")]
     assert engine.begun == [shell.ending(name, "-", 0) for name in names]
+
+
+async def test_one_that_cannot_be_ended_does_not_keep_the_others() -> None:
+    engine = Commands({"first": supervised(OVER), "second": supervised(OVER)}, status=1)
+    with pytest.raises(EngineError, match="does not end"):
+        await end_orphans(engine, "c", ["first", "second"])
+    assert len(engine.begun) == 2

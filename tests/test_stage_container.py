@@ -17,7 +17,7 @@ from livepush.image_files import ImageFiles
 from livepush.live import Dockerfile
 from livepush.manifest import Conflict
 from livepush.model import Copy, Entry, Run
-from livepush.stage_container import StageContainer
+from livepush.stage_container import EntangledError, StageContainer
 from livepush.testing import FakeEngine, FakeImage, FakeLayer, Files, Node
 from livepush.tree import Tree
 from tests.archives import Item, packed
@@ -534,15 +534,37 @@ async def test_a_file_goes_into_what_an_earlier_copy_makes_a_directory_of() -> N
     assert world.holds("/o/in") == "2"
 
 
-async def test_without_a_command_between_that_needs_a_build() -> None:
+@pytest.mark.parametrize("becomes", ["directory", "file"])
+async def test_without_a_command_between_that_needs_a_build(becomes: str) -> None:
     text = "FROM base\nCOPY a /o/in\nCOPY b /o/in\n"
-    world = World(text, {"a": "1", "b": "2"}, copied("o", {"in": "2"}))
-    await world.open()
-    del world.context.files["a"]
-    world.context.files["a/x"] = "1"
-    with pytest.raises(UnsupportedError, match="line 3 copies a file to"):
+    file, directory = {"a": "1", "b": "2"}, {"a/x": "1", "b": "2"}
+    before, after = (file, directory) if becomes == "directory" else (directory, file)
+    there = {"in": "2"} if becomes == "directory" else {"in/x": "1", "in/b": "2"}
+    world = await World(text, before, copied("o", there)).open()
+    world.context.files = dict(after)
+    with pytest.raises(EntangledError):
         await world.container.land(0, world.context, takes=frozenset({"a", "a/x"}), on_behalf_of=0)
-    assert world.holds("/o/in") == "2"
+    assert all(world.holds(f"/o/{path}") == content for path, content in there.items())
+
+
+async def test_a_directory_that_a_command_took_away_is_no_destination() -> None:
+    text = "FROM base\nCOPY s /o/in/\nRUN rm -rf /o/in\nCOPY t /o/in\n"
+    world = World(text, {"s": "1", "t": "2"}, ran("rm -rf /o/in"), copied("o", {"in": "2"}))
+    await world.open()
+    await world.save("t", "3")
+    await world.land(full=True)
+    assert world.holds("/o/in") == "3"
+
+
+@pytest.mark.parametrize(
+    "command", ["RUN mv /o/in /p", "RUN --mount=type=cache,target=/c mv /o/in /p"]
+)
+async def test_a_command_of_any_kind_may_have_made_room(command: str) -> None:
+    text = f"FROM base\nCOPY s /o/in\n{command}\nCOPY t /o/in/\n"
+    world = World(text, {"s": "1", "t": "2"}, copied("p", {"": "1"}), copied("o/in", {"t": "2"}))
+    await world.open()
+    await world.save("t", "3")
+    assert world.holds("/o/in/t") == "3"
 
 
 async def test_a_file_where_a_later_workdir_is_is_refused_as_a_build_does() -> None:

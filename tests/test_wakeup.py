@@ -26,7 +26,7 @@ T = TypeVar("T")
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without news, whoever waits does so for ever."""
-    monkeypatch.setattr(wakeup, "DROWSY", NEVER)
+    monkeypatch.setattr(wakeup, "_DROWSY", NEVER)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_watcher_is_one_thread_s(watched: Path, monkeypatch: pytest.MonkeyPatc
 
     first = in_thread(waits)
     assert ready.wait(20)
-    assert in_thread(lambda: Wakeup(str(watched)).wait(for_ever)).result(20) is None
+    assert in_thread(lambda: Wakeup(str(watched)).wait(for_ever)).result(20) == 0
     go.set()
     (watched / "file").touch()
     assert first.result(20)
@@ -137,8 +137,8 @@ def test_soon_after_news_it_looks_more_often(
 
 
 def test_where_nothing_is_watched_there_is_a_clock(tmp_path: Path) -> None:
-    assert in_thread(lambda: Wakeup(str(tmp_path)).wait(for_ever)).result(20) is None
-    assert in_thread(lambda: Wakeup(str(tmp_path / "none")).wait(for_ever)).result(20) is None
+    assert in_thread(lambda: Wakeup(str(tmp_path)).wait(for_ever)).result(20) == 0
+    assert in_thread(lambda: Wakeup(str(tmp_path / "none")).wait(for_ever)).result(20) == 0
 
 
 _CROWDED = """
