@@ -106,6 +106,22 @@ async def test_much_output_comes_whole(docker_engine: DockerEngine, real_contain
     assert (status, len(out), len(err)) == (0, 5_000_000, 1_000_000)
 
 
+async def test_what_was_overtaken_in_a_paused_container_is_ended_once_it_goes_on(
+    docker_engine: DockerEngine, real_container: str, client: aiodocker.Docker
+) -> None:
+    sink, paused = Sink(), asyncio.Event()
+    command = shell("echo; sleep 1234")
+    overtaken = docker_engine.run(real_container, command, sink, grace=0.1)
+    ending = asyncio.create_task(cancelled(overtaken, paused))
+    await sink.came.wait()
+    await client.containers.container(real_container).pause()
+    paused.set()
+    await ending
+    await client.containers.container(real_container).unpause()
+    assert await run(docker_engine, real_container, shell("true")) == (0, b"", b"")
+    assert await sleepers(docker_engine, real_container) == 0
+
+
 async def test_a_paused_container_is_not_running(
     docker_engine: DockerEngine, client: aiodocker.Docker, start: Start
 ) -> None:

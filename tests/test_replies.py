@@ -73,6 +73,9 @@ def test_the_age_of_buildkit_is_that_of_the_engine(version: str, old: bool) -> N
         "Mounts": None,
     }
     assert container_info(reply) == ContainerInfo("1", "n", "sha256:1", running=False)
+    for restarting in (False, True):  # between two crashes an engine says both
+        reply["State"] = {"Running": True, "Restarting": restarting}
+        assert container_info(reply).running is not restarting
 
 
 def test_mounts_are_told_once() -> None:

@@ -113,6 +113,7 @@ class FakeEngine(Engine):
             config.env,
             config.workdir,
             tuple(mounts),
+            started=identity if running else "",
         )
         all_labels = {**found.labels, **(labels or {})}
         self._containers[identity] = _Container(info, found.files.copy(), all_labels)

@@ -1,0 +1,90 @@
+"""The application's container as others stop, restart and crash it, on an engine in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from livepush import events, presence
+from livepush.testing import FakeEngine
+
+from .conftest import BUSYBOX
+from .test_recovery import PLAIN, World, followed
+
+LIVE = f"FROM {BUSYBOX}\n#dev-cmd-live=sleep 9\nCOPY src /app\n"
+FAILS = f"FROM {BUSYBOX}\nCOPY src /app\nRUN false\n"
+
+
+def running(web: World) -> list[str]:
+    """The events that tell of the container itself."""
+    kinds = (events.ContainerStopped, events.ContainerStarted)
+    return [event.name for event in web.told if isinstance(event, kinds)]
+
+
+async def looks(web: World, engine: FakeEngine, *, times: int = 3) -> None:
+    before = len(engine.calls)
+
+    def seen() -> bool:
+        return [call.verb for call in engine.calls[before:]].count("container") >= times
+
+    await web.passes(seen)
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "_INTERVAL", 0.01)
+
+
+@pytest.mark.usefixtures("often")
+async def test_a_restart_by_somebody_else_is_told(tmp_path: Path, fake_engine: FakeEngine) -> None:
+    async with followed(tmp_path, fake_engine, PLAIN) as web:
+        await looks(web, fake_engine)
+        await fake_engine.restart("web", grace=0)
+        await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
+        assert not web.pushes(), "nothing was owed"
+
+
+@pytest.mark.usefixtures("often")
+async def test_a_restart_by_a_push_is_no_news(tmp_path: Path, fake_engine: FakeEngine) -> None:
+    async with followed(tmp_path, fake_engine, PLAIN) as web:
+        for text in ("two", "three"):
+            web.save(text)
+            assert not (await web.ends()).owed
+            await looks(web, fake_engine)
+        web.save("four")
+        await web.ends()
+        assert running(web) == []
+        assert [call.verb for call in fake_engine.calls].count("restart") == 3
+
+
+async def test_a_save_that_met_a_container_that_had_just_stopped_starts_it(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for after each push, and not only now and then."""
+    monkeypatch.setattr(presence, "_INTERVAL", 1000.0)
+    async with followed(tmp_path, fake_engine, LIVE) as web:
+        web.save("bad")
+        await web.ends()
+        await web.passes(lambda: fake_engine.calls[-1].verb == "container")
+        fake_engine.stop("web")
+        web.save("good")
+        await web.until(lambda: running(web) == ["containerStopped"])
+        await web.passes(lambda: fake_engine.calls[-1].verb == "restart")
+        assert web.holds("/app/main") == "good"
+
+
+@pytest.mark.usefixtures("often")
+async def test_a_step_that_fails_is_not_tried_at_each_start_of_the_container(
+    tmp_path: Path, fake_engine: FakeEngine
+) -> None:
+    async with followed(tmp_path, fake_engine, FAILS) as web:
+        web.save("two")
+        assert (await web.ends()).owed
+        for _ in range(3):
+            await looks(web, fake_engine)
+            await fake_engine.restart("web", grace=0)
+        await looks(web, fake_engine)
+        web.save("three")
+        await web.ends()
+        assert web.commands() == 2
