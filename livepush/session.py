@@ -371,6 +371,9 @@ class Livepush:
 
     async def _open(self) -> None:
         self._stack.push_async_callback(self._bus.aclose)
+        info = await existing(self._engine, self._request.container)
+        # However it was named: what a session with it leaves behind is found by its name.
+        self._request = replace(self._request, container=info.name)
         await remove_leftovers(self._engine, self._request.container)
         self._stack.push_async_callback(self.cleanup_intermediate_containers)
         await self._attach(self._request.container)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from livepush.commands.connection import Connection
 from livepush.engine import LABEL, Owned
 from livepush.errors import EngineError, EngineUnreachableError
 from livepush.leftovers import CONTAINER
+from livepush.session import Livepush
 from livepush.testing import FakeEngine
 
 from .conftest import BUSYBOX
@@ -153,3 +155,18 @@ async def test_an_engine_that_does_not_answer_is_asked_no_further(
     with pytest.raises(EngineUnreachableError):
         await leftovers.remove(engine, await engine.owned())
     assert len(await engine.owned()) == len(made)
+
+
+@pytest.mark.parametrize("given", ["name", "id"])
+async def test_a_session_removes_what_is_over_however_its_container_is_named(
+    made: dict[str, str], engine: FakeEngine, tmp_path: Path, given: str
+) -> None:
+    identity = engine.add_container(BUSYBOX, name="web")
+    async with await Livepush.init(
+        context=tmp_path,
+        container_id="web" if given == "name" else identity,
+        dockerfile_content=f"FROM {BUSYBOX}\n",
+        engine=engine,
+    ):
+        left = {each.id for each in await engine.owned()}
+        assert left == {made["running"], made["elsewhere"]}
