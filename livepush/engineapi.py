@@ -58,7 +58,7 @@ class ApiEngine(Engine):
         self._connection = connection
         self._executions = Executions(connection)
         self._residents: dict[str, Resident] = {}
-        self._haunted: set[str] = set()  # containers where something may have been left running
+        self._may_have_orphans: set[str] = set()  # containers
 
     async def ping(self) -> str:
         reply = await self._json("GET", "version", "tell its version")
@@ -154,19 +154,19 @@ class ApiEngine(Engine):
         return container
 
     async def attend(self, container: str) -> None:
-        self._haunted.add(container)
+        self._may_have_orphans.add(container)
         with contextlib.suppress(EngineError, ContainerNotRunningError):  # the next run sees to it
-            await self._exorcise(container)
+            await self._end_orphans(container)
         resident = self._residents.setdefault(container, Resident(self._connection, container))
         await resident.open()
 
-    async def _exorcise(self, container: str) -> None:
+    async def _end_orphans(self, container: str) -> None:
         """Ends what a livepush that is over has left running there, where that is to be done."""
-        if container in self._haunted:
+        if container in self._may_have_orphans:
             what = f"inspect the container {container}"
             commands = await self._found(f"{_of(container)}/json", what, replies.commands)
             await end_orphans(self._connection, container, commands or ())
-            self._haunted.discard(container)
+            self._may_have_orphans.discard(container)
 
     async def close_residents(self) -> None:
         """Before the connection is given up."""
@@ -329,7 +329,7 @@ class ApiEngine(Engine):
                 f"The container {info.name} is not running.",
                 hint=f"Start it with `docker start {info.name}`; what is owed follows.",
             )
-        await self._exorcise(container)
+        await self._end_orphans(container)
         supervised = await self.stat(container, shell.SHELL) is not None
         return await self._executions.run(
             info,
@@ -358,7 +358,7 @@ class ApiEngine(Engine):
                 resident.litter.clear()
                 try:
                     await self.delete(container, litter)
-                except BaseException:
+                except BaseException:  # a cancel as well: it may still be there
                     resident.litter += litter
                     raise
         return resident

@@ -43,7 +43,7 @@ def _is_hidden(pid: str) -> bool:
     except PermissionError:
         return True
     except (ProcessLookupError, ValueError, OverflowError):
-        return False
+        pass  # there is none
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from livepush.errors import BuildFailedError, EngineError
 from livepush.events import Event
 from livepush.session import Livepush
 from livepush.testing import FakeEngine, FakeImage, Files
+from livepush.testing.builder import DockerfileBuilder
 
 from .conftest import BUSYBOX
 
@@ -241,6 +243,46 @@ async def test_what_an_older_image_lacks_is_built_and_carried_over(world: Open) 
     assert (await web.session.pushes.push()).status == "succeeded"
     assert (web.holds("/log"), web.holds("/src")) == ("2", "2")
     assert "restart" in web.verbs()
+
+
+@pytest.mark.parametrize("becomes", ["directory", "file"])
+async def test_what_decides_where_a_later_copy_goes_is_built(
+    fake_engine: FakeEngine, tmp_path: Path, becomes: str
+) -> None:
+    """Nothing stands between the two, so neither can be brought without the other."""
+    (base,) = fake_engine._images.values()
+    fake_engine._builder = DockerfileBuilder(lambda _: base)
+    text = f"FROM {BUSYBOX}\nCOPY a /o/in\nCOPY b /o/in\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    (tmp_path / "b").write_text("2")
+
+    def be(kind: str) -> None:
+        if kind == "file":
+            shutil.rmtree(tmp_path / "a", ignore_errors=True)
+            (tmp_path / "a").write_text("1")
+        else:
+            (tmp_path / "a").unlink(missing_ok=True)
+            (tmp_path / "a").mkdir()
+            (tmp_path / "a/x").write_text("1")
+
+    be("file" if becomes == "directory" else "directory")
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        tar.add(tmp_path, "")
+    image = fake_engine.add_image(
+        fake_engine._builder(context.getvalue(), "Dockerfile", "", lambda _: None)
+    )
+    fake_engine.add_container(image, name="web")
+    async with await Livepush.init(
+        context=tmp_path, container_id="web", dockerfile_content=text, engine=fake_engine
+    ) as session:
+        be(becomes)
+        assert (await session.perform_livepush(["a"])).status == "succeeded"
+        files = fake_engine.files("web")
+        there = {path: files.read(path) for path in ("/o/in", "/o/in/x", "/o/in/b")}
+    inside = {"/o/in": None, "/o/in/x": b"1", "/o/in/b": b"2"}
+    alone = {"/o/in": b"2", "/o/in/x": None, "/o/in/b": None}
+    assert there == (inside if becomes == "directory" else alone)
 
 
 @pytest.mark.parametrize("runs", [False, True])
