@@ -16,8 +16,6 @@ import tarfile
 import tempfile
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
     Callable,
     Iterable,
     Iterator,
@@ -74,7 +72,7 @@ async def pack(
     sent: Callable[[Sent], None],
     *,
     attributes: bool = False,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The tar stream of `items`, absolute paths; `sent` is told each one that is in it.
 
     A file that vanished since its tree was read is left out. With `attributes` the extended ones
@@ -241,7 +239,7 @@ class Fetched:
         self.archive.close()
 
 
-async def fetch(stream: AsyncIterable[bytes], *, prefix: str) -> Fetched:
+async def fetch(stream: AsyncGenerator[bytes, None], *, prefix: str) -> Fetched:
     """Reads an engine's archive whose names begin with a path's last component.
 
     `prefix` is the directory of that path; the tree's paths are relative to the root. Raises what
@@ -250,8 +248,9 @@ async def fetch(stream: AsyncIterable[bytes], *, prefix: str) -> Fetched:
     with ExitStack() as unowned:
         archive = unowned.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY))
         try:
-            async for piece in stream:
-                await anyio.to_thread.run_sync(archive.write, piece)
+            async with aclosing(stream) as pieces:
+                async for piece in pieces:
+                    await anyio.to_thread.run_sync(archive.write, piece)
             fetched = await anyio.to_thread.run_sync(_indexed, archive, prefix)
         except tarfile.TarError as error:
             raise EngineError(f"the engine sent a broken archive of {prefix}/: {error}") from None

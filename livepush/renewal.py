@@ -9,7 +9,7 @@ the container nobody knows what they touched, so that all which differs from the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 
 import anyio
@@ -102,14 +102,12 @@ class Renewal:
             own = await fetch(self._engine.export(self._container), prefix="")
             own.close()
             here = own.tree
-        fetched = await self._files(image)
-        try:
+        with ExitStack() as unowned:
+            fetched = unowned.enter_context(closing(await self._files(image)))
             tree = await anyio.to_thread.run_sync(theirs, fetched.tree)
-        except OSError:
-            fetched.close()
-            raise
-        delta = carried(tree, self._tree, here, touched)
-        return self._own(delta), replace(fetched, tree=tree)
+            delta = self._own(carried(tree, self._tree, here, touched))
+            unowned.pop_all()  # it is the caller's to close from here on
+            return delta, replace(fetched, tree=tree)
 
     async def carry(self, delta: Delta, files: Fetched, *, restarts: bool) -> None:
         """Brings `delta` into the container, which `restarts` afterwards.
@@ -135,9 +133,13 @@ class Renewal:
 
     async def _files(self, image: str) -> Fetched:
         container = await self._engine.create(image, labels=self._labels, start=False)
-        try:
-            return await fetch(self._engine.export(container), prefix="")
-        finally:
-            # One that stays goes with all else of the session, and costs nothing until then.
-            with anyio.CancelScope(shield=True), suppress(EngineError):
-                await self._engine.remove(container)
+        with ExitStack() as unowned:
+            try:
+                files = await fetch(self._engine.export(container), prefix="")
+                unowned.callback(files.close)
+            finally:
+                # One that stays goes with all else of the session, and costs nothing until then.
+                with anyio.CancelScope(shield=True), suppress(EngineError):
+                    await self._engine.remove(container)
+            unowned.pop_all()  # it is the caller's to close from here on
+            return files

@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 
 from livepush.additions import as_theirs, without_dockers_line
-from livepush.archive import Fetched, fetch, pack
+from livepush.archive import fetch, pack
 from livepush.authorship import Author, author_of
 from livepush.context import Context
 from livepush.difference import Comparison, compare
@@ -75,7 +75,7 @@ class _Proof:
         fresh, wanted = await self._built(cached=cached, tell=tell)
         began = await self._tree_of(self._info.image)
         mounts = {mount.strip("/") for mount in self._info.mounts}
-        with closing(await self._fetched(self._info.id)) as container:
+        with closing(await fetch(self._engine.export(self._info.id), prefix="")) as container:
             here = await anyio.to_thread.run_sync(
                 without_dockers_line, container, wanted, self._files
             )
@@ -120,9 +120,5 @@ class _Proof:
 
     async def _tree_of(self, image: str) -> Tree:
         container = await self._engine.create(image, labels=self._request.labels(), start=False)
-        with closing(await self._fetched(container)) as fetched:
+        with closing(await fetch(self._engine.export(container), prefix="")) as fetched:
             return fetched.tree
-
-    async def _fetched(self, container: str) -> Fetched:
-        async with aclosing(self._engine.export(container)) as exported:
-            return await fetch(exported, prefix="")

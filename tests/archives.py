@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass
 
 
@@ -24,7 +24,7 @@ class Item:
 _KINDS = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "link": tarfile.SYMTYPE}
 
 
-async def stream(*items: Item) -> AsyncIterator[bytes]:
+async def stream(*items: Item) -> AsyncGenerator[bytes, None]:
     yield packed(*items)
 
 

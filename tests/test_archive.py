@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -76,7 +76,7 @@ def content(tar: tarfile.TarFile, name: str) -> bytes:
     return opened.read()
 
 
-async def in_pieces(raw: bytes, size: int = 700) -> AsyncIterator[bytes]:
+async def in_pieces(raw: bytes, size: int = 700) -> AsyncGenerator[bytes, None]:
     for at in range(0, len(raw), size):
         yield raw[at : at + size]
 
@@ -417,7 +417,7 @@ async def test_what_is_no_archive_is_the_engine_s_fault(raw: bytes) -> None:
 
 
 async def test_a_stream_that_breaks_off_leaves_no_file_open() -> None:
-    async def broken() -> AsyncIterator[bytes]:
+    async def broken() -> AsyncGenerator[bytes, None]:
         yield b"x"
         raise EngineError("broke off")
 

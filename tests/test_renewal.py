@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
 import pytest
+from anyio import CancelScope
 
 from livepush.errors import EngineError
 from livepush.journal import Touched
@@ -88,3 +92,33 @@ async def test_a_container_that_cannot_be_removed_holds_nothing_up(fake_engine: 
     files.close()
     assert not delta
     assert [call.verb for call in fake_engine.calls].count("remove") == 2
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_a_cancel_leaves_no_temporary_file_open(
+    fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    web = fake_engine.add_container(BUSYBOX)
+    renewal = Renewal(fake_engine, web, BUSYBOX, mounts=(), labels={})
+    opened: list[IO[bytes]] = []
+
+    def spooled(max_size: int) -> IO[bytes]:
+        file = SpooledTemporaryFile(max_size)  # noqa: SIM115  # whose closing is what is tested
+        opened.append(file)
+        return file
+
+    monkeypatch.setattr("livepush.archive.tempfile.SpooledTemporaryFile", spooled)
+    removing = fake_engine.remove
+
+    async def remove(container: str) -> None:
+        await removing(container)
+        if len(opened) == nth:
+            scope.cancel()
+
+    monkeypatch.setattr(fake_engine, "remove", remove)
+
+    with CancelScope() as scope:
+        await renewal.changes(BUSYBOX, Touched(), lambda tree: tree)
+    assert scope.cancelled_caught
+    assert len(opened) >= nth
+    assert not [file for file in opened if not file.closed]
