@@ -1,8 +1,8 @@
 """What builds are sent instead of files of the context, and what of it ends in containers.
 
-A Dockerfile that is not in the context has to be sent beside it, and the ignore file then hides
-it from every `COPY`. So a fresh build, and a build by the docker command line, may hold an ignore
-file or a Dockerfile that is not the user's. Neither is a difference.
+To the engine's own builder, a Dockerfile that is not in the context has to be sent beside it, and
+the ignore file then hides it from every `COPY`. So a fresh build, and a build by the docker command
+line, may hold an ignore file that is not the user's, which is no difference.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import replace
 import anyio.to_thread
 
 from livepush.archive import Fetched, Files, NoFiles, fetch, pack
+from livepush.buildcontext import BuildContext
 from livepush.engine import Engine
 from livepush.manifest import Item
 from livepush.model import Entry
-from livepush.stage_image import BuildContext
 from livepush.tree import Tree
 
 _IGNORE = ".dockerignore"
@@ -34,15 +34,16 @@ def as_theirs(built: Tree, sent: BuildContext, files: Files) -> Tree:
     that is gone by now.
     """
     ours = {
-        (posixpath.basename(path), hashlib.sha256(item.entry.content).digest()): path
+        hashlib.sha256(item.entry.content).digest(): path
         for path, item in sent.items.items()
         if item.entry.content is not None
     }
 
     def entries() -> Iterator[tuple[str, Entry]]:
         for path, entry in built.walk():
-            source = ours.get((posixpath.basename(path), entry.digest))
-            if source is None:
+            source = ours.get(entry.digest)
+            # Under another name, the text of the Dockerfile is in a file of theirs.
+            if source is None or (source != _IGNORE and posixpath.basename(path) != source):
                 yield path, entry
             elif (theirs := files.tree.get(source)) is not None:
                 yield path, _copied(theirs, source, files, entry, sent.items[source].entry)

@@ -121,7 +121,7 @@ def _pieces(
             sent(Sent(path, item))
         else:
             try:
-                file = _opened(item, files)
+                file = open_item(item, files)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             if entry.inode is not None:
@@ -133,8 +133,8 @@ def _file_pieces(
     path: str, item: Item, file: IO[bytes], sent: Callable[[Sent], None], attributes: bool
 ) -> Iterator[bytes]:
     with file:
-        xattrs = _attributes(item.entry, file) if attributes else item.entry.xattrs
-        size = _size(file)
+        xattrs = attributes_of(item.entry, file) if attributes else item.entry.xattrs
+        size = size_of(file)
         yield _header(path, item.entry, size=size, xattrs=xattrs)
         digest = hashlib.sha256()
         left = size
@@ -150,13 +150,15 @@ def _file_pieces(
     sent(Sent(path, Item(entry, item.source)))
 
 
-def _opened(item: Item, files: Files) -> IO[bytes]:
+def open_item(item: Item, files: Files) -> IO[bytes]:
+    """The bytes of a file, which `files` has unless the item itself does. Raises `OSError`."""
     if item.entry.content is not None:
         return io.BytesIO(item.entry.content)
     return files.open_file(item.source)
 
 
-def _size(file: IO[bytes]) -> int:
+def size_of(file: IO[bytes]) -> int:
+    """The bytes of an open file, of which none is read."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size
@@ -191,7 +193,7 @@ def _header(
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
-def _attributes(entry: Entry, file: IO[bytes]) -> tuple[tuple[str, bytes], ...]:
+def attributes_of(entry: Entry, file: IO[bytes]) -> tuple[tuple[str, bytes], ...]:
     """The extended attributes of an entry, which its open file may have to tell."""
     if entry.xattrs is not None:
         return entry.xattrs
@@ -213,7 +215,7 @@ def examined(entry: Entry, files: Files, path: str) -> Entry:
     Raises `OSError` as reading it does.
     """
     with files.open_file(path) as file:
-        return replace(entry, xattrs=_attributes(entry, file), digest=_hashed(file))
+        return replace(entry, xattrs=attributes_of(entry, file), digest=_hashed(file))
 
 
 def _hashed(file: IO[bytes]) -> bytes:

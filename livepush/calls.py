@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from livepush.replies import Json
@@ -36,19 +37,19 @@ class Requests(Protocol):
 
 
 class Talk(Protocol):
-    """Both ways with a command that is told what to do over its standard input.
+    """Both ways with a command, by its standard input and output, or with the engine itself.
 
     Raises `EngineError` where it breaks off.
     """
 
     async def tell(self, data: bytes) -> None:
-        """Writes to its standard input."""
+        """Writes."""
 
     async def hear(self) -> bytes:
-        """A piece of its standard output; empty at the end."""
+        """A piece of what is said; empty at the end."""
 
     async def aclose(self) -> None:
-        """Ends its standard input, and the connection."""
+        """Ends it, and the connection."""
 
 
 class Connection(Requests, Protocol):
@@ -74,6 +75,11 @@ class Connection(Requests, Protocol):
 
     async def talk(self, command: str, what: str) -> Talk:
         """Starts the command that the engine has under that id."""
+
+    def upgraded(
+        self, path: str, what: str, protocol: str, headers: Sequence[tuple[str, str]]
+    ) -> AbstractAsyncContextManager[Talk]:
+        """A connection for another `protocol`, which is closed in the end."""
 
     async def negotiated(self) -> tuple[str, str]:
         """The API version spoken, and the engine's own default builder: "1", or "2" (BuildKit)."""

@@ -16,6 +16,7 @@ from collections.abc import (
     Callable,
     Iterator,
     Mapping,
+    Sequence,
 )
 from contextlib import (
     AbstractContextManager,
@@ -176,6 +177,16 @@ class _Connection:
         await talk.tell(b"")  # by which it begins
         return talk
 
+    @asynccontextmanager
+    async def upgraded(
+        self, path: str, what: str, protocol: str, headers: Sequence[tuple[str, str]]
+    ) -> AsyncIterator[_Upgraded]:
+        watched = vigil.Vigil(_PATIENCE, self._is_there)
+        asked = (("Connection", "Upgrade"), ("Upgrade", protocol), *headers)
+        with self._translated(what):
+            async with self._requested("POST", path, None, watched, asked) as response:
+                yield _Upgraded(response, lambda: self._translated(what))
+
     async def _is_there(self) -> bool:
         """True; raises what aiohttp does, and `TimeoutError`, where the engine does not answer."""
         async with asyncio.timeout(_THERE):
@@ -186,7 +197,12 @@ class _Connection:
 
     @asynccontextmanager
     async def _requested(
-        self, method: str, path: str, body: Json, watched: vigil.Vigil
+        self,
+        method: str,
+        path: str,
+        body: Json,
+        watched: vigil.Vigil,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         version = "" if path == "_ping" else f"v{(await self.negotiated())[0]}/"
         upload = isinstance(body, _Upload)
@@ -196,8 +212,12 @@ class _Connection:
             method,
             f"{self._docker.docker_host}/{version}{path}",
             data=body.chunks(watched.moved) if upload else json.dumps(body) if body else None,
-            headers={"Content-Type": "application/x-tar" if upload else "application/json"},
+            headers=[
+                ("Content-Type", "application/x-tar" if upload else "application/json"),
+                *headers,
+            ],
             timeout=_CONNECT,
+            read_until_eof=not headers,
         )
         requested = asyncio.ensure_future(request)
         try:
@@ -296,6 +316,48 @@ class _Talk:
     async def aclose(self) -> None:
         with suppress(AssertionError):
             await self._stream.close()
+
+
+class _Upgraded:
+    """`calls.Talk` on a connection that speaks HTTP no more."""
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        translated: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """Raises `aiohttp.ClientError` where it still does."""
+        connection = response.connection
+        if connection is None or connection.protocol is None:
+            raise aiohttp.ClientConnectionError("it does not change the protocol")
+        self._response = response
+        self._protocol = connection.protocol
+        self._transport = connection.transport
+        self._heard = aiohttp.StreamReader(self._protocol, _CHUNK, loop=asyncio.get_running_loop())
+        self._translated = translated
+        self._protocol.set_parser(self, self._heard)
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """What aiohttp asks of a parser: whether it is over, and what it did not take."""
+        self._heard.feed_data(data)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        self._heard.feed_eof()
+
+    async def tell(self, data: bytes) -> None:
+        with self._translated():
+            if self._transport is None or self._transport.is_closing():
+                raise aiohttp.ServerDisconnectedError
+            self._transport.write(data)
+            await self._protocol._drain_helper()
+
+    async def hear(self) -> bytes:
+        with self._translated():
+            return await self._heard.readany()
+
+    async def aclose(self) -> None:
+        self._response.close()
 
 
 class _Upload:

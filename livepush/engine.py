@@ -21,6 +21,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from livepush.buildcontext import BuildContext
+
 PathKind = Literal["file", "dir", "link", "other"]
 
 LABEL = "io.livepush"
@@ -154,9 +156,8 @@ class Engine(Protocol):
 
     async def build(
         self,
-        context: AsyncIterable[bytes],
+        context: BuildContext,
         *,
-        dockerfile: str,
         target: str = "",
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
@@ -166,8 +167,7 @@ class Engine(Protocol):
     ) -> str:
         """Builds an image and returns its id.
 
-        `context` is a tar stream that is already filtered and holds the Dockerfile under the
-        name `dockerfile`; `target` is a stage's name. `legacy` chooses the engine's own builder or,
+        `target` is a stage's name. `legacy` chooses the engine's own builder or,
         where it is False, BuildKit; by default the engine does. Builders have a cache each, so an
         image that the same one built before costs no step; not `cached`, every step is carried out.
         `labels` are put on the image (they are its last layer and harm no cache). `tell` takes what

@@ -15,7 +15,8 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from livepush import replacement, replies, shell
-from livepush.builders import Build
+from livepush.buildcontext import BuildContext
+from livepush.buildrequest import build
 from livepush.calls import Connection
 from livepush.engine import (
     CREATED,
@@ -29,7 +30,7 @@ from livepush.engine import (
     PathStat,
     Tell,
 )
-from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineError
+from livepush.errors import ContainerNotRunningError, EngineError
 from livepush.execution import Executions, delete, end_orphans, missing
 from livepush.replies import Json, Reply, understood
 from livepush.resident import Resident, gathered
@@ -37,11 +38,10 @@ from livepush.restarting import Restart
 from livepush.shield import finish, settle
 
 _TERM = ("", "TERM", "SIGTERM", "15")  # as users write it, or leave it to be
-_BAD_REQUEST = 400
 _NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
 _LOOP = ("too many links", "too many levels of symbolic links")  # it follows a link for ever
 _REMOVING = "already in progress"
-_BUILD, _GATHERING = 3600, 1800  # seconds that a command in a build, and an image, may be silent
+_GATHERING = 1800  # seconds that an image may be silent
 
 T = TypeVar("T")
 
@@ -82,9 +82,8 @@ class ApiEngine(Engine):
 
     async def build(
         self,
-        context: AsyncIterable[bytes],
+        context: BuildContext,
         *,
-        dockerfile: str,
         target: str = "",
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
@@ -92,33 +91,16 @@ class ApiEngine(Engine):
         legacy: bool | None = None,
         cached: bool = True,
     ) -> str:
-        _, builder = await self._connection.negotiated()
-        if legacy is not None:
-            builder = "1" if legacy else "2"
-        query = {
-            "dockerfile": dockerfile,
-            "target": target,
-            "buildargs": json.dumps(dict(build_args or {})),
-            "labels": json.dumps(dict(labels or {})),
-            "rm": "1",
-            "forcerm": "1",
-            "version": builder,
-            "nocache": "" if cached else "1",
-        }
-        build, path = Build(), f"build?{urlencode(query)}"
-        try:
-            sending = self._connection.send("POST", path, "build", context, patience=_BUILD)
-            async with aclosing(sending) as pieces:
-                async for piece in pieces:
-                    for progress in build.feed(piece):
-                        if tell is not None:
-                            tell(progress)
-        except EngineError as error:
-            if error.status == _BAD_REQUEST:
-                # The engine's own builder reads the whole Dockerfile before it begins to answer.
-                raise BuildFailedError(error.message) from error
-            raise
-        return build.result()
+        return await build(
+            self._connection,
+            context,
+            target=target,
+            build_args=build_args or {},
+            labels=labels or {},
+            tell=tell,
+            legacy=legacy,
+            cached=cached,
+        )
 
     async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:
         creating = asyncio.ensure_future(self._create(image, labels, start))

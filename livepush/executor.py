@@ -20,6 +20,7 @@ import anyio
 from livepush import events
 from livepush.additions import as_theirs, corrected
 from livepush.archive import Files
+from livepush.buildcontext import BuildContext
 from livepush.building import Commands
 from livepush.cause import ungrouped
 from livepush.engine import BuildOutput, BuildProgress, BuildStep, Engine
@@ -41,7 +42,7 @@ from livepush.plan import Action, StepRef
 from livepush.renewal import Renewal
 from livepush.selection import MissingSource, matches
 from livepush.stage_container import EntangledError, Landing, StageContainer
-from livepush.stage_image import BuildContext, StageBuilder, StageImage
+from livepush.stage_image import StageBuilder, StageImage
 from livepush.stages import SCRATCH
 from livepush.tree import Tree
 

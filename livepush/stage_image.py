@@ -5,68 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from livepush.archive import Files, NoFiles, pack
+from livepush.archive import Files, NoFiles
+from livepush.buildcontext import DOCKERFILE, BuildContext, build_context, written
 from livepush.dockerfile import parse
 from livepush.engine import Engine, ImageConfig, Tell
 from livepush.errors import EngineError
-from livepush.manifest import Item
-from livepush.model import Entry, Stage
-from livepush.tree import Tree
-
-DOCKERFILE = ".livepush.Dockerfile"
-"""What the live Dockerfile is called in a context that does not hold it itself."""
-_IGNORE = ".dockerignore"
-
-
-@dataclass(frozen=True, slots=True)
-class BuildContext:
-    """What an engine is sent for a build: `items` by path, and the tree that they make.
-
-    `dockerfile` is the path of the Dockerfile among them.
-    """
-
-    items: Mapping[str, Item]
-    files: Files
-    dockerfile: str
-
-    @property
-    def tree(self) -> Tree:
-        return Tree.of((path, item.entry) for path, item in self.items.items())
-
-    @property
-    def own(self) -> frozenset[str]:
-        """The paths that livepush fills itself, instead of the user's file or beside them."""
-        written = (path for path, item in self.items.items() if item.entry.content is not None)
-        return frozenset(written)
-
-
-def build_context(text: str, files: Files, dockerfile: str, *, legacy: bool) -> BuildContext:
-    """The filtered context with the Dockerfile `text` in it.
-
-    Where the context holds that very text at `dockerfile`, nothing is added. Otherwise BuildKit is
-    sent it in that file's place, so that no step sees a file too many, or under a name of its own
-    where there is no such file. For the engine's own builder (`legacy`) it always has that name
-    and, as the docker command line does for a Dockerfile outside of the context, the ignore file
-    that is sent names it: that builder leaves it out of every `COPY` then.
-    """
-    items = {path: Item(entry, path) for path, entry in files.tree.walk()}
-    theirs, ours = _read(files, dockerfile), text.encode(errors="surrogateescape")
-    if theirs is not None and theirs.rstrip(b"\n") == ours.rstrip(b"\n"):
-        return BuildContext(items, files, dockerfile)
-    place = DOCKERFILE if legacy or theirs is None else dockerfile
-    items[place] = _written(ours)
-    if legacy:
-        items[_IGNORE] = _written(_ignoring(_read(files, _IGNORE)))
-    return BuildContext(items, files, place)
-
-
-def _ignoring(theirs: bytes | None) -> bytes:
-    added = [DOCKERFILE] if theirs is not None else [DOCKERFILE, _IGNORE]
-    return b"\n".join([theirs or b"", *(name.encode() for name in added), b""])
-
-
-def _written(content: bytes) -> Item:
-    return Item(Entry("file", 0o644, size=len(content), content=content), "")
+from livepush.model import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +44,7 @@ class StageBuilder:
         text, target = targeted(self.text, stage)
         context = build_context(text, files, self.dockerfile, legacy=self.legacy)
         image = await self.engine.build(
-            pack(context.items.items(), context.files, lambda _: None),
-            dockerfile=context.dockerfile,
+            context,
             target=target,
             build_args=self.build_args,
             labels=self.labels(stage),
@@ -121,14 +64,10 @@ async def base_image(
     known = await engine.image(name)
     if known is not None:
         return known
-    only = {DOCKERFILE: _written(f"FROM {name}\n".encode())}
+    text = f"FROM {name}\n".encode()
+    context = BuildContext({DOCKERFILE: written(text)}, NoFiles(), DOCKERFILE, text)
     try:
-        built = await engine.build(
-            pack(only.items(), NoFiles(), lambda _: None),
-            dockerfile=DOCKERFILE,
-            labels=labels,
-            legacy=legacy,
-        )
+        built = await engine.build(context, labels=labels, legacy=legacy)
     except EngineError:
         return None
     return await engine.image(built)
@@ -153,11 +92,3 @@ def targeted(text: str, stage: Stage) -> tuple[str, str]:
         *[""] * (instruction.end_line - instruction.line),
     ]
     return "\n".join(lines) + "\n", name
-
-
-def _read(files: Files, path: str) -> bytes | None:
-    entry = files.tree.get(path)
-    if entry is None or entry.kind != "file":
-        return None
-    with files.open_file(path) as file:
-        return file.read()

@@ -9,8 +9,9 @@ import anyio
 import anyio.to_thread
 
 from livepush.additions import as_theirs, without_dockers_line
-from livepush.archive import fetch, pack
+from livepush.archive import fetch
 from livepush.authorship import Author, author_of
+from livepush.buildcontext import build_context
 from livepush.context import Context
 from livepush.difference import Comparison, compare
 from livepush.engine import ContainerInfo, Engine, Tell
@@ -18,7 +19,7 @@ from livepush.errors import ContainerNotRunningError, EngineError
 from livepush.layers import read_layers
 from livepush.opening import Request, images_of, remove_labelled
 from livepush.snapshot import Snapshot
-from livepush.stage_image import build_context, targeted
+from livepush.stage_image import targeted
 from livepush.tree import Tree
 
 
@@ -92,8 +93,7 @@ class _Proof:
             text, self._files, self._files.context.dockerfile, legacy=request.legacy
         )
         image = await self._engine.build(
-            pack(context.items.items(), context.files, lambda _: None),
-            dockerfile=context.dockerfile,
+            context,
             target=target,
             build_args=request.build_args,
             labels=request.labels(),

@@ -7,6 +7,11 @@ import tarfile
 from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass
 
+from livepush import manifest
+from livepush.archive import NoFiles
+from livepush.buildcontext import BuildContext
+from livepush.model import Entry
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -22,6 +27,21 @@ class Item:
 
 
 _KINDS = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "link": tarfile.SYMTYPE}
+
+
+def sources(*items: Item) -> BuildContext:
+    """A build context of files, among which is the Dockerfile."""
+    entries = {
+        each.name: Entry("file", each.mode, size=len(each.content), content=each.content)
+        for each in items
+    }
+    text = next((each.content for each in items if each.name == "Dockerfile"), b"")
+    return BuildContext(
+        {path: manifest.Item(entry, "") for path, entry in entries.items()},
+        NoFiles(),
+        "Dockerfile",
+        text,
+    )
 
 
 async def stream(*items: Item) -> AsyncGenerator[bytes, None]:

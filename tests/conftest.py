@@ -148,12 +148,11 @@ async def real_container(
     return made
 
 
-def _build(context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:
+def _build(context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
     """Copies the context; of commands it knows `echo` and `exit`."""
     files = Files()
     files.extract(context)
-    text = (files.read(f"/{dockerfile}") or b"").decode()
-    for number, step in enumerate(text.splitlines(), start=1):
+    for number, step in enumerate(dockerfile.decode().splitlines(), start=1):
         tell(BuildStep(number, step))
         if said := re.search("echo ([a-z]+)", step):
             tell(BuildOutput(number, f"{said[1]}\n".encode(), is_stderr=False))

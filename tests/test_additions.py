@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ import pytest
 from livepush import manifest
 from livepush.additions import as_theirs, corrected, without_dockers_line
 from livepush.archive import fetch, pack
+from livepush.buildcontext import DOCKERFILE, BuildContext, build_context
 from livepush.context import Context
 from livepush.difference import compare
 from livepush.session import Livepush
 from livepush.snapshot import Snapshot
-from livepush.stage_image import DOCKERFILE, BuildContext, build_context
 from livepush.testing import FakeEngine
 from livepush.testing.builder import DockerfileBuilder
 from livepush.tree import Tree
@@ -40,7 +41,7 @@ async def below_app(sent: BuildContext) -> Tree:
 
 def plain(files: Snapshot) -> BuildContext:
     return BuildContext(
-        {path: manifest.Item(entry, path) for path, entry in files.tree.walk()}, files, ""
+        {path: manifest.Item(entry, path) for path, entry in files.tree.walk()}, files, "", b""
     )
 
 
@@ -60,7 +61,8 @@ async def test_a_build_is_as_of_the_context_itself(
         (tmp_path / ".dockerignore").write_bytes(IGNORE)
     files = context(tmp_path)
     sent = build_context(LIVE, files, "Dockerfile", legacy=legacy)
-    assert sent.items.keys() & {"Dockerfile", DOCKERFILE, ".dockerignore"}
+    assert bool(sent.own) is legacy
+    assert sent.text == LIVE.encode()
     built = as_theirs(await below_app(sent), sent, files)
     found = compare(built, await below_app(plain(files)), Tree({}))
     assert (found.differences, found.not_built) == ((), ())
@@ -70,7 +72,7 @@ async def test_links_come_back_as_links(tmp_path: Path) -> None:
     (tmp_path / "rules").write_bytes(IGNORE)
     (tmp_path / ".dockerignore").symlink_to("rules")
     files = context(tmp_path)
-    sent = build_context(LIVE, files, "Dockerfile", legacy=False)
+    sent = build_context(LIVE, files, "Dockerfile", legacy=True)
     built = as_theirs(await below_app(sent), sent, files)
     entry = built.get("app/.dockerignore")
     assert entry is not None
@@ -80,20 +82,17 @@ async def test_links_come_back_as_links(tmp_path: Path) -> None:
 async def test_a_container_s_files_are_theirs_again_wherever_commands_took_them(
     tmp_path: Path, fake_engine: FakeEngine
 ) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM a\n#dev-copy=. /app\n")
-    sent = build_context(LIVE, context(tmp_path), "Dockerfile", legacy=False)
+    (tmp_path / ".dockerignore").write_bytes(IGNORE)
+    sent = build_context(LIVE, context(tmp_path), "Dockerfile", legacy=True)
     stage = fake_engine.add_container(BUSYBOX)
     files = fake_engine.files(stage)
-    files.write("/taken/Dockerfile", LIVE.encode())
-    files.write("/own/Dockerfile", b"FROM own\n")
+    for path, item in sent.items.items():
+        files.write(f"/taken/{path}", item.entry.content or b"")
+    files.write("/own/.dockerignore", b"own\n")
     await corrected(fake_engine, stage, sent)
-    assert files.read("/taken/Dockerfile") == b"FROM a\n#dev-copy=. /app\n"
-    assert files.read("/own/Dockerfile") == b"FROM own\n"
-    (tmp_path / "Dockerfile").unlink()
-    beside = build_context(LIVE, context(tmp_path), "Dockerfile", legacy=False)
-    files.write(f"/taken/{DOCKERFILE}", LIVE.encode())
-    await corrected(fake_engine, stage, beside)
+    assert files.read("/taken/.dockerignore") == IGNORE
     assert files.read(f"/taken/{DOCKERFILE}") is None
+    assert files.read("/own/.dockerignore") == b"own\n"
 
 
 @pytest.mark.parametrize("source", [".", "l"])
@@ -101,22 +100,24 @@ async def test_a_stage_that_has_them_from_another_one_is_corrected_as_well(
     tmp_path: Path, fake_engine: FakeEngine, source: str
 ) -> None:
     text = (
-        f"FROM {BUSYBOX} AS one\nCOPY {source} /in/Dockerfile\n"
-        f"FROM {BUSYBOX} AS two\nCOPY --from=one /in /in\nRUN cp /in/Dockerfile /Dockerfile\n"
-        f"FROM {BUSYBOX}\n#dev-cmd-live=sh\nCOPY --from=two /Dockerfile /\n"
-    ).replace("COPY . /in/Dockerfile", "COPY . /in")
+        f"FROM {BUSYBOX} AS one\nCOPY {source} /in/.dockerignore\n"
+        f"FROM {BUSYBOX} AS two\nCOPY --from=one /in /in\nRUN cp /in/.dockerignore /rules\n"
+        f"FROM {BUSYBOX}\n#dev-cmd-live=sh\nCOPY --from=two /rules /\n"
+    ).replace("COPY . /in/.dockerignore", "COPY . /in")
     (tmp_path / "Dockerfile").write_text(text)
+    (tmp_path / ".dockerignore").write_bytes(IGNORE)
     if source == "l":
-        (tmp_path / "l").symlink_to("Dockerfile")
+        (tmp_path / "l").symlink_to(".dockerignore")
     (image,) = fake_engine._images.values()
+    image.config = replace(image.config, legacy=True)
     fake_engine._builder = DockerfileBuilder(lambda _: image)
     fake_engine.add_container(BUSYBOX, name="web")
     async with await Livepush.init(
         context=tmp_path, container_id="web", dockerfile_content=text, engine=fake_engine
     ):
         stages = [each.id for each in await fake_engine.owned() if each.kind == "container"]
-        said = [fake_engine.files(each).read("/in/Dockerfile") for each in stages]
-        assert [*said, fake_engine.files(stages[1]).read("/Dockerfile")] == [text.encode()] * 3
+        said = [fake_engine.files(each).read("/in/.dockerignore") for each in stages]
+        assert [*said, fake_engine.files(stages[1]).read("/rules")] == [IGNORE] * 3
 
 
 @pytest.mark.parametrize(

@@ -24,19 +24,24 @@ FLOORS = tuple(
     floor.split()
     for floor in (
         # The nouns, and what everybody may say.
-        """errors model events engine citation legible owner shield folders wakeup lines lull burst
+        """errors model events citation legible owner shield folders wakeup lines lull burst
         process""",
         # One idea each.
-        """tree pattern substitution bus droppings endpoint replies shell trace leftovers cause
-        registration tarstream mounts realpath vigil hindrance""",
-        "journal stopwatch",
-        """calls words ignore builders watch saved mounted replacement sending testing.files""",
-        "selection heredoc execution",
-        "resident",
-        "sources restarting",
-        "manifest",
-        """difference flags plan archive landed scan engineapi building testing.commands
-        testing.images""",
+        """tree pattern substitution bus droppings endpoint trace cause registration tarstream vigil
+        hindrance""",
+        "journal stopwatch words ignore watch saved sending",
+        "selection heredoc",
+        "sources manifest",
+        "archive difference flags plan landed scan",
+        "filesync buildcontext",
+        # An engine, and how it is spoken to.
+        "engine",
+        "replies shell leftovers mounts realpath builders building",
+        "calls mounted replacement testing.files",
+        "execution grpcserver testing.commands testing.images",
+        "resident restarting buildsession",
+        "buildrequest",
+        "engineapi",
         """lexer grammar leads ledger narration rescan archived origin image_files layers doubts
         docker renewal testing.engine""",
         "testing.faults",
@@ -83,6 +88,7 @@ DOORS = {
     "click": {"cli"},
     "dockerfile_parse": {"dockerfile"},
     "pathspec": {"ignore"},
+    "h2": {"grpcserver"},
     "rich": {"render"},
     "watchfiles": {"registration"},
 }

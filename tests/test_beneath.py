@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from livepush.archive import fetch, pack
+from livepush.archive import fetch
+from livepush.buildcontext import build_context
 from livepush.context import Context
 from livepush.difference import nodes
 from livepush.docker import DockerEngine
@@ -15,7 +16,6 @@ from livepush.live import Dockerfile
 from livepush.model import Copy, Entry
 from livepush.snapshot import Snapshot
 from livepush.stage_container import StageContainer
-from livepush.stage_image import build_context
 from tests.conftest import BUSYBOX
 
 TEXT = f"""\
@@ -45,8 +45,7 @@ GONE = (
 async def built(engine: DockerEngine, files: Snapshot, labels: dict[str, str], legacy: bool) -> str:
     context = build_context(TEXT, files, "Dockerfile", legacy=legacy)
     return await engine.build(
-        pack(context.items.items(), context.files, lambda _: None),
-        dockerfile=context.dockerfile,
+        context,
         labels=labels,
         legacy=legacy,
     )

@@ -13,7 +13,7 @@ import pytest
 from livepush.docker import DockerEngine
 from livepush.engine import LABEL, BuildOutput, BuildProgress, BuildStep, Tell
 from livepush.errors import BuildFailedError, EngineError
-from tests.archives import Item, items, stream
+from tests.archives import Item, items, sources, stream
 from tests.commands import cancelled, run, shell
 from tests.conftest import BUSYBOX, Start
 
@@ -144,8 +144,8 @@ async def test_no_container_is_left_by_a_cancelled_create(
 async def test_no_container_is_left_by_a_failed_create(
     docker_engine: DockerEngine, labels: dict[str, str]
 ) -> None:
-    context = stream(Item("Dockerfile", content=b"FROM scratch\nCOPY Dockerfile /\n"))
-    image = await docker_engine.build(context, dockerfile="Dockerfile", labels=labels)
+    context = sources(Item("Dockerfile", content=b"FROM scratch\nCOPY Dockerfile /\n"))
+    image = await docker_engine.build(context, labels=labels)
     with pytest.raises(EngineError, match="/bin/sh"):
         await docker_engine.create(image, labels=labels, start=True)
     held = await docker_engine.create(image, labels=labels, start=False)
@@ -156,8 +156,8 @@ async def test_no_container_is_left_by_a_failed_create(
 async def test_a_container_is_not_owned_because_its_image_is(
     docker_engine: DockerEngine, start: Start, labels: dict[str, str]
 ) -> None:
-    context = stream(dockerfile(f"FROM {BUSYBOX}"))
-    image = await docker_engine.build(context, dockerfile="Dockerfile", labels=labels)
+    context = sources(dockerfile(f"FROM {BUSYBOX}"))
+    image = await docker_engine.build(context, labels=labels)
     theirs = await start("sleep", "5678", image=image)
     ours = await docker_engine.create(image, labels=labels, start=False)
     left = [o.id for o in await docker_engine.owned() if set(labels.items()) <= set(o.labels)]
@@ -171,9 +171,7 @@ async def test_a_container_is_not_owned_because_its_image_is(
 async def test_an_image_with_a_tag_is_not_removed(
     docker_engine: DockerEngine, client: aiodocker.Docker, labels: dict[str, str]
 ) -> None:
-    image = await docker_engine.build(
-        stream(dockerfile(f"FROM {BUSYBOX}")), dockerfile="Dockerfile", labels=labels
-    )
+    image = await docker_engine.build(sources(dockerfile(f"FROM {BUSYBOX}")), labels=labels)
     await client.images.tag(image, "livepush-test", tag=image[-12:])
     await docker_engine.remove_image(image)
     assert await docker_engine.image(image) is not None
@@ -194,9 +192,7 @@ async def test_labels_harm_no_cache(docker_engine: DockerEngine, labels: dict[st
     )
     found = []
     for extra in ({}, {"io.livepush.stage": "1"}):
-        image = await docker_engine.build(
-            stream(item), dockerfile="Dockerfile", labels={**labels, **extra}
-        )
+        image = await docker_engine.build(sources(item), labels={**labels, **extra})
         container = await docker_engine.create(image, labels=labels, start=False)
         found.append(await items(docker_engine.get(container, "/random")))
     assert found[0] == found[1]
@@ -209,7 +205,7 @@ async def test_a_stage_is_built_with_its_arguments(
         f"FROM {BUSYBOX} AS one", "ARG A=0", "RUN echo $A > /a", f"FROM {BUSYBOX}", "RUN false"
     )
     image = await docker_engine.build(
-        stream(item), dockerfile="Dockerfile", target="one", build_args={"A": "é"}, labels=labels
+        sources(item), target="one", build_args={"A": "é"}, labels=labels
     )
     container = await docker_engine.create(image, labels=labels, start=False)
     assert [i.content for i in await items(docker_engine.get(container, "/a"))] == ["é\n".encode()]
@@ -220,8 +216,7 @@ async def test_standard_error_is_told_apart(
 ) -> None:
     outputs: list[BuildOutput] = []
     await docker_engine.build(
-        stream(dockerfile(f"FROM {BUSYBOX}", "RUN echo out; sleep 0.3; echo err >&2")),
-        dockerfile="Dockerfile",
+        sources(dockerfile(f"FROM {BUSYBOX}", "RUN echo out; sleep 0.3; echo err >&2")),
         labels=labels,
         tell=lambda told: outputs.append(told) if isinstance(told, BuildOutput) else None,
         legacy=legacy,
@@ -240,8 +235,7 @@ async def test_what_is_in_the_cache_is_not_told(
     for cached in (False, True):
         told: list[BuildProgress] = []
         await docker_engine.build(
-            stream(dockerfile(f"FROM {BUSYBOX}", command, "COPY Dockerfile /")),
-            dockerfile="Dockerfile",
+            sources(dockerfile(f"FROM {BUSYBOX}", command, "COPY Dockerfile /")),
             labels=labels,
             tell=told.append,
             legacy=legacy,
@@ -261,7 +255,7 @@ async def test_steps_that_are_carried_out_meanwhile_are_told_apart(
     first = f"{lock} until [ -e /both/second ]; do :; done; echo first"
     second = f"{lock} echo second; touch /both/second"
     await docker_engine.build(
-        stream(
+        sources(
             dockerfile(
                 f"FROM {BUSYBOX} AS one",
                 first,
@@ -270,7 +264,6 @@ async def test_steps_that_are_carried_out_meanwhile_are_told_apart(
                 "COPY --from=one /etc /one",
             )
         ),
-        dockerfile="Dockerfile",
         labels=labels,
         tell=told.append,
         legacy=False,
@@ -294,9 +287,7 @@ async def test_a_failed_build_tells_the_step_and_the_builder_s_words(
     docker_engine: DockerEngine, line: str, words: str, code: int | None, legacy: bool
 ) -> None:
     with pytest.raises(BuildFailedError, match=words) as failed:
-        await docker_engine.build(
-            stream(dockerfile(f"FROM {BUSYBOX}", line)), dockerfile="Dockerfile", legacy=legacy
-        )
+        await docker_engine.build(sources(dockerfile(f"FROM {BUSYBOX}", line)), legacy=legacy)
     assert failed.value.step == line
     # BuildKit reports a command that could not be started as one that ended with 1.
     assert failed.value.return_code in (code, 1 if "/nope" in line else code)
@@ -306,9 +297,7 @@ async def test_a_dockerfile_that_is_refused_fails_the_build(
     docker_engine: DockerEngine, legacy: bool
 ) -> None:
     with pytest.raises(BuildFailedError, match="unknown instruction") as failed:
-        await docker_engine.build(
-            stream(dockerfile(f"FROM {BUSYBOX}", "FRM x")), dockerfile="Dockerfile", legacy=legacy
-        )
+        await docker_engine.build(sources(dockerfile(f"FROM {BUSYBOX}", "FRM x")), legacy=legacy)
     assert (failed.value.step, failed.value.return_code) == ("", None)
 
 
@@ -318,7 +307,7 @@ async def test_a_cancelled_build_is_ended(
     began, tell = waiting_for(b"go")
     item = dockerfile(f"FROM {BUSYBOX}", "RUN echo go; sleep 4321")
     building = docker_engine.build(
-        stream(item), dockerfile="Dockerfile", labels=labels, tell=tell, legacy=True, cached=False
+        sources(item), labels=labels, tell=tell, legacy=True, cached=False
     )
     await cancelled(building, began)
     for container in await client.containers.list():
@@ -334,16 +323,12 @@ async def test_a_cancelled_build_of_buildkit_is_ended(
     began, tell = waiting_for(b"go")
     lock = f"RUN --mount=type=cache,id={labels[SESSION]},target=/lock,sharing=locked"
     item = dockerfile(f"FROM {BUSYBOX}", f"{lock} echo go; sleep 4321")
-    building = docker_engine.build(
-        stream(item), dockerfile="Dockerfile", labels=labels, tell=tell, legacy=False
-    )
+    building = docker_engine.build(sources(item), labels=labels, tell=tell, legacy=False)
     await cancelled(building, began)
     # The command held this lock until its end.
     after = dockerfile(f"FROM {BUSYBOX}", f"{lock} echo free")
     async with asyncio.timeout(60):
-        await docker_engine.build(
-            stream(after), dockerfile="Dockerfile", labels=labels, legacy=False, cached=False
-        )
+        await docker_engine.build(sources(after), labels=labels, legacy=False, cached=False)
 
 
 async def test_what_is_raised_on_the_way_leaves_no_connection_open(
@@ -354,8 +339,7 @@ async def test_what_is_raised_on_the_way_leaves_no_connection_open(
 
     with pytest.raises(ZeroDivisionError):
         await DockerEngine(client).build(
-            stream(dockerfile(f"FROM {BUSYBOX}", "RUN sleep 4321")),
-            dockerfile="Dockerfile",
+            sources(dockerfile(f"FROM {BUSYBOX}", "RUN sleep 4321")),
             labels=labels,
             tell=tell,
             legacy=legacy,

@@ -13,7 +13,7 @@ import pytest
 from livepush.docker import DockerEngine
 from livepush.endpoint import TlsOptions, resolve
 from livepush.errors import BuildFailedError, EngineError, EngineUnreachableError
-from tests.archives import Item, stream
+from tests.archives import Item, sources
 from tests.commands import PROCESSES, Sink, cancelled, output, shell
 from tests.conftest import BUSYBOX
 
@@ -126,8 +126,7 @@ async def test_a_lost_connection_breaks_a_build_off(
     async with contextlib.aclosing(DockerEngine.connect(host=address)) as engine:
         with pytest.raises(EngineError, match=r"connection was lost|broke off") as broken:
             await engine.build(
-                stream(item),
-                dockerfile="Dockerfile",
+                sources(item),
                 labels=labels,
                 tell=lambda progress: cutter.cut(),
                 legacy=legacy,

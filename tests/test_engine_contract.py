@@ -8,7 +8,7 @@ import pytest
 
 from livepush.engine import BuildOutput, BuildProgress, BuildStep, BuildStepDone, Engine
 from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineError
-from tests.archives import Item, items, stream
+from tests.archives import Item, items, sources, stream
 from tests.commands import PATH, run, shell
 from tests.conftest import BUSYBOX
 
@@ -246,8 +246,10 @@ def dockerfile(*lines: str) -> Item:
 async def test_build_makes_an_image_of_its_context(
     engine: Engine, labels: dict[str, str], legacy: bool
 ) -> None:
-    context = stream(dockerfile(f"FROM {BUSYBOX}", "COPY . /"), Item("a", mode=0o600, content=b"1"))
-    image = await engine.build(context, dockerfile="Dockerfile", labels=labels, legacy=legacy)
+    context = sources(
+        dockerfile(f"FROM {BUSYBOX}", "COPY . /"), Item("a", mode=0o600, content=b"1")
+    )
+    image = await engine.build(context, labels=labels, legacy=legacy)
     container = await engine.create(image, labels=labels, start=False)
     assert await items(engine.get(container, "/a")) == [Item("a", mode=0o600, content=b"1")]
 
@@ -264,8 +266,7 @@ async def test_build_makes_an_image_of_its_context(
 async def test_build_tells_its_steps(engine: Engine, labels: dict[str, str], legacy: bool) -> None:
     told: list[BuildProgress] = []
     await engine.build(
-        stream(dockerfile(f"FROM {BUSYBOX}", "RUN echo whisper")),
-        dockerfile="Dockerfile",
+        sources(dockerfile(f"FROM {BUSYBOX}", "RUN echo whisper")),
         labels=labels,
         tell=told.append,
         legacy=legacy,
@@ -286,8 +287,7 @@ async def test_a_failed_step_fails_the_build(engine: Engine, legacy: bool) -> No
         BuildFailedError, match=r"(?s)whisper.*The build failed: .*code: 3"
     ) as failed:
         await engine.build(
-            stream(dockerfile(f"FROM {BUSYBOX}", "RUN echo whisper; exit 3")),
-            dockerfile="Dockerfile",
+            sources(dockerfile(f"FROM {BUSYBOX}", "RUN echo whisper; exit 3")),
             tell=told.append,
             legacy=legacy,
         )

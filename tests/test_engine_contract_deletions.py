@@ -13,7 +13,7 @@ from aiodocker.types import JSONValue
 from livepush.docker import DockerEngine
 from livepush.engine import Command, Engine
 from livepush.errors import EngineError, NoShellError
-from tests.archives import Item, items, stream
+from tests.archives import Item, items, sources, stream
 from tests.commands import Sink
 from tests.conftest import BUSYBOX, Start
 
@@ -33,8 +33,8 @@ TREE = [
 async def bare_container(engine: Engine, labels: dict[str, str]) -> str:
     """A container without a shell, never started, that holds the tree."""
     dockerfile = Item("Dockerfile", content=b"FROM scratch\nCOPY hello /hello\n")
-    context = stream(dockerfile, Item("hello"))
-    image = await engine.build(context, dockerfile="Dockerfile", labels=labels)
+    context = sources(dockerfile, Item("hello"))
+    image = await engine.build(context, labels=labels)
     container = await engine.create(image, labels=labels, start=False)
     await engine.put(container, stream(*TREE))
     return container
@@ -143,8 +143,8 @@ CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")  # cap_ne
 
 async def running(engine: DockerEngine, start: Start, labels: dict[str, str], *binds: str) -> str:
     """A container without a shell that runs."""
-    context = stream(Item("Dockerfile", content=RUNNING))
-    image = await engine.build(context, dockerfile="Dockerfile", labels=labels)
+    context = sources(Item("Dockerfile", content=RUNNING))
+    image = await engine.build(context, labels=labels)
     config: dict[str, JSONValue] = {"HostConfig": {"Binds": list(binds)}}
     container = await start("/bin/busybox", "sleep", "1000", image=image, **config)
     await engine.put(container, stream(*TREE, Item("srv/work/file"), Item("srv/file")))

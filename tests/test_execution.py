@@ -14,7 +14,7 @@ import pytest
 from livepush.docker import DockerEngine
 from livepush.engine import Command
 from livepush.errors import ContainerNotRunningError, EngineError
-from tests.archives import Item, stream
+from tests.archives import Item, sources, stream
 from tests.commands import PATH, PROCESSES, Sink, cancelled, output, run, shell
 from tests.conftest import BUSYBOX, Start
 
@@ -277,8 +277,8 @@ async def test_a_second_cancel_does_not_break_the_first_one_off(
 @pytest.fixture
 async def shellless(docker_engine: DockerEngine, labels: dict[str, str], start: Start) -> str:
     text = f"FROM {BUSYBOX} AS b\nFROM scratch\nCOPY --from=b /bin/busybox /busybox\n"
-    context = stream(Item("Dockerfile", content=text.encode()))
-    image = await docker_engine.build(context, dockerfile="Dockerfile", labels=labels)
+    context = sources(Item("Dockerfile", content=text.encode()))
+    image = await docker_engine.build(context, labels=labels)
     return await start("/busybox", "sleep", "5678", image=image)
 
 

@@ -108,7 +108,7 @@ async def test_a_stage_that_fails_for_a_new_container_waits_for_a_save(
     build = engine._builder
     assert build is not None
 
-    def failing(context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:
+    def failing(context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
         if b"broken" in context:
             raise BuildFailedError("RUN cp /src/main /out failed", return_code=1)
         return build(context, dockerfile, target, tell)

@@ -19,7 +19,7 @@ from livepush.events import to_wire
 from livepush.narration import Narrator, Subject
 from livepush.session import Livepush
 from livepush.testing import FakeEngine
-from tests.archives import Item, stream
+from tests.archives import Item, sources
 from tests.conftest import BUSYBOX
 
 SECRET = "s3cret"  # noqa: S105  # of nobody
@@ -124,9 +124,7 @@ async def test_an_engine_that_talks_nonsense_gets_no_value_told(
     engine = DockerEngine.connect(host=f"unix://{tmp_path}/socket")
     async with server, contextlib.aclosing(engine):
         with pytest.raises(EngineError) as failed:
-            await engine.build(
-                stream(Item("Dockerfile")), dockerfile="Dockerfile", build_args={"T": SECRET}
-            )
+            await engine.build(sources(Item("Dockerfile")), build_args={"T": SECRET})
     assert SECRET.encode() in asked[-1]
     told = [*traceback.format_exception(failed.value), failed.value.hint, caplog.text]
     assert [each for each in told if SECRET in each] == []

@@ -42,7 +42,7 @@ class Builder:
         self.base = base
         self.progress: tuple[BuildProgress, ...] = ()
 
-    def __call__(self, context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:
+    def __call__(self, context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
         for progress in self.progress:
             tell(progress)
         with tarfile.open(fileobj=io.BytesIO(context)) as tar:
@@ -96,7 +96,7 @@ async def world(tmp_path: Path, fake_engine: FakeEngine) -> AsyncIterator[Open]:
         context = io.BytesIO()
         with tarfile.open(fileobj=context, mode="w") as tar:
             tar.add(tmp_path, "")
-        built = builder(context.getvalue(), "", "", lambda _: None)
+        built = builder(context.getvalue(), b"", "", lambda _: None)
         built.config = ImageConfig("", created=created)
         image = engine.add_image(built)
         # The layers of the base image are not among those of what this builder builds.
@@ -270,7 +270,7 @@ async def test_what_decides_where_a_later_copy_goes_is_built(
     with tarfile.open(fileobj=context, mode="w") as tar:
         tar.add(tmp_path, "")
     image = fake_engine.add_image(
-        fake_engine._builder(context.getvalue(), "Dockerfile", "", lambda _: None)
+        fake_engine._builder(context.getvalue(), text.encode(), "", lambda _: None)
     )
     fake_engine.add_container(image, name="web")
     async with await Livepush.init(

@@ -9,7 +9,7 @@ import pytest
 from livepush.engine import Command
 from livepush.errors import ContainerNotRunningError, EngineError
 from livepush.testing import Call, FakeEngine, FakeImage, Node
-from tests.archives import Item, packed, stream
+from tests.archives import Item, packed, sources, stream
 from tests.conftest import BUSYBOX
 
 
@@ -112,7 +112,7 @@ async def test_containers_of_an_image_have_files_of_their_own(fake_engine: FakeE
 
 async def test_without_a_builder_a_build_fails() -> None:
     with pytest.raises(EngineError, match="no builder"):
-        await FakeEngine().build(stream(), dockerfile="Dockerfile")
+        await FakeEngine().build(sources())
 
 
 async def test_a_hard_link_is_one_file(fake_engine: FakeEngine, container: str) -> None:

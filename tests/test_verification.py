@@ -44,7 +44,7 @@ class World:
     def write(self, text: str) -> None:
         (self.root / "src").write_text(text)
 
-    def build(self, context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:
+    def build(self, context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
         tell(BuildStep(1, "COPY src /src"))
         with tarfile.open(fileobj=io.BytesIO(context)) as tar:
             content = tar.extractfile("src")

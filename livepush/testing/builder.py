@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 
+from livepush.buildcontext import DOCKERFILE
 from livepush.engine import BuildOutput, BuildStep, BuildStepDone, Command, ImageConfig, Tell
 from livepush.errors import BuildFailedError
 from livepush.live import Dockerfile
@@ -28,12 +29,12 @@ class DockerfileBuilder:
     def __init__(self, images: Images) -> None:
         self._images = images
 
-    def __call__(self, context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:
+    def __call__(self, context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
         """Raises `BuildFailedError` for a source that is not there and a command that fails."""
         sent = Files()
         sent.extract(context)
-        graph = Dockerfile(sent.read(f"/{dockerfile}") or b"").graph(target=target)
-        for own in {dockerfile, ".dockerignore"} & set(_ignored(sent)):
+        graph = Dockerfile(dockerfile).graph(target=target)
+        for own in {DOCKERFILE, ".dockerignore"} & set(_ignored(sent)):
             sent.remove(f"/{own}")
         built: dict[int, Files] = {}
         for stage in graph.followed():

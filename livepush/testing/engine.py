@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Se
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from livepush.archive import pack
+from livepush.buildcontext import BuildContext
 from livepush.engine import (
     CREATED,
     LABEL,
@@ -47,8 +49,8 @@ class Call:
     given: object = None
 
 
-Builder = Callable[[bytes, str, str, Tell], FakeImage]
-"""Builds from a context (a tar), the name of the Dockerfile in it, and a target or "".
+Builder = Callable[[bytes, bytes, str, Tell], FakeImage]
+"""Builds from a context (a tar), a Dockerfile's text, and a target or "".
 
 Tells what it does, and raises `BuildFailedError` as a builder's step fails.
 """
@@ -159,9 +161,8 @@ class FakeEngine(Engine):
 
     async def build(
         self,
-        context: AsyncIterable[bytes],
+        context: BuildContext,
         *,
-        dockerfile: str,
         target: str = "",
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
@@ -170,10 +171,10 @@ class FakeEngine(Engine):
         cached: bool = True,
     ) -> str:
         self._called("build", target, dict(build_args or {}))
-        archive = await _whole(context)
+        archive = await _whole(pack(context.items.items(), context.files, lambda _: None))
         if self._builder is None:
             raise EngineError("This engine has no builder.")
-        image = self._builder(archive, dockerfile, target, tell or _unheard)
+        image = self._builder(archive, context.text, target, tell or _unheard)
         return self.add_image(replace(image, labels={**image.labels, **(labels or {})}))
 
     async def create(self, image: str, *, labels: Mapping[str, str], start: bool) -> str:

@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from typing import Literal, TypeVar, get_args
 
+from livepush.buildcontext import BuildContext
 from livepush.engine import (
     Command,
     ContainerInfo,
@@ -86,9 +87,8 @@ class Faulty(Engine):
 
     async def build(
         self,
-        context: AsyncIterable[bytes],
+        context: BuildContext,
         *,
-        dockerfile: str,
         target: str = "",
         build_args: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
@@ -99,7 +99,6 @@ class Faulty(Engine):
         return await self._passed(
             lambda: self._engine.build(
                 context,
-                dockerfile=dockerfile,
                 target=target,
                 build_args=build_args,
                 labels=labels,

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import posixpath
 import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from livepush.stage_image import DOCKERFILE
 from tests.differential.cases import Case, Round
 from tests.differential.dockerfiles import LIVE
 from tests.differential.edits import apply, look
@@ -33,13 +31,11 @@ Outcome = Literal[
     "fails in both",
     "refused",
     "the builder's own defect",
-    "a limit that the README names",
     "cannot be built",
     "wrong",
 ]
 _DEFECT: Outcome = "the builder's own defect"
-_LIMIT: Outcome = "a limit that the README names"
-_ODD: frozenset[Outcome] = frozenset({"wrong", _DEFECT, _LIMIT})
+_ODD: frozenset[Outcome] = frozenset({"wrong", _DEFECT})
 # A network of its own takes an engine longer than all the rest of a command's container.
 _QUICK = ("--network=host",)
 _IGNORE = ".dockerignore"
@@ -158,24 +154,7 @@ class _Rounds:
         again = self._judgement(told[-1]["owed"], afresh, refused=refused)
         if again.outcome == "equal":
             return replace(judgement, outcome=_DEFECT)
-        limited = await asyncio.to_thread(self._sees_livepush_s_dockerfile)
-        return replace(again, outcome=_LIMIT) if limited else again
-
-    def _sees_livepush_s_dockerfile(self) -> bool:
-        """Whether all that is wrong is that a command saw the Dockerfile that livepush sent."""
-        if not self._setting.buildkit:
-            return False
-        with self._copied() as copy:
-            (copy / DOCKERFILE).write_bytes(self._dockerfile.read_bytes())
-            if (copy / _IGNORE).exists():
-                with (copy / _IGNORE).open("a") as rules:
-                    rules.write(f"\n!{DOCKERFILE}\n")
-            try:
-                built = self._fresh(copy)
-            except DockerError:
-                return False
-        wrong = differences(self._bench.tree(self._container), built)
-        return all(posixpath.basename(line.partition(":")[0]) == DOCKERFILE for line in wrong)
+        return again
 
     def _edited(self, watch: Watch, number: int, edits: Round) -> Condition:
         """Carries the edits out; what holds once a push has seen all of them."""
@@ -212,22 +191,14 @@ class _Rounds:
             if cached:
                 image = self._bench.build(self._root, self._dockerfile, options=_QUICK)
                 return self._bench.tree_of(image)
-            with self._copied() as copy:
-                return self._fresh(copy)
+            with tempfile.TemporaryDirectory() as place:
+                copy = Path(place, "context")
+                subprocess.run(["cp", "-a", str(self._root), str(copy)], check=True)
+                options = (*_QUICK, "--no-cache")
+                image = self._bench.build(copy, copy / self._dockerfile.name, options=options)
+                return self._bench.tree_of(image)
         except DockerError as error:
             return error
-
-    @contextmanager
-    def _copied(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory() as place:
-            copy = Path(place, "context")
-            subprocess.run(["cp", "-a", str(self._root), str(copy)], check=True)
-            yield copy
-
-    def _fresh(self, root: Path) -> Tree:
-        options = (*_QUICK, "--no-cache")
-        image = self._bench.build(root, root / self._dockerfile.name, options=options)
-        return self._bench.tree_of(image)
 
     def _judgement(
         self, owed: Collection[str], built: Tree | DockerError, *, refused: bool

@@ -38,7 +38,6 @@ NAMES = ("a", "b", "d/a", "d/b", "d/e/a")
 CONTENTS = ("", "1", "2", "three")
 _LONG_AGO = 1.0  # so that every context may be newer than the container's image
 _AGAIN = 1.0  # seconds; as `livepush.watch` has it
-_DOCKERFILE = ".livepush.Dockerfile"
 
 # In place, only commands that may be repeated, and that read nothing which a later step writes.
 DOCKERFILES: dict[Replay, tuple[str, ...]] = {
@@ -93,13 +92,6 @@ class Context:
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for path in sorted(self.root.rglob("*")):
                 tar.add(path, str(path.relative_to(self.root)), recursive=False, filter=of_root)
-            for name, content in {
-                _DOCKERFILE: self.live,
-                ".dockerignore": f"{_DOCKERFILE}\n.dockerignore\n",
-            }.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content.encode()))
         return archive.getvalue()
 
 
@@ -110,7 +102,7 @@ class Builder:
         self._build = DockerfileBuilder(lambda _: base)
         self._built: set[str] = set()
 
-    def __call__(self, context: bytes, dockerfile: str, target: str, tell: Tell) -> FakeImage:
+    def __call__(self, context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
         sent = Files()
         sent.extract(context)
         key = repr((shown(sent), dockerfile, target))
@@ -121,7 +113,7 @@ class Builder:
     def wanted(self, context: Context) -> Files | None:
         """What a build of the context would hold, None where it fails."""
         try:
-            return self._build(context.archive(), _DOCKERFILE, "", _silent).files
+            return self._build(context.archive(), context.live.encode(), "", _silent).files
         except BuildFailedError:
             return None
 

@@ -86,19 +86,12 @@ class Interleaving(RuleBasedStateMachine):
 
     def built(self) -> Files:
         """What a build of the context as it is now holds."""
+        text = self.session.dockerfile.generate_live_dockerfile() if self.opened else self.text
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for path in sorted(self.root.rglob("*")):
                 tar.add(path, str(path.relative_to(self.root)), recursive=False, filter=of_root)
-            text = self.session.dockerfile.generate_live_dockerfile() if self.opened else self.text
-            for name, content in {
-                ".livepush.Dockerfile": text,
-                ".dockerignore": ".livepush.Dockerfile\n.dockerignore\n",
-            }.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content.encode()))
-        return self.builder(archive.getvalue(), ".livepush.Dockerfile", "", lambda _: None).files
+        return self.builder(archive.getvalue(), text.encode(), "", lambda _: None).files
 
     def buildable(self) -> Files | None:
         """The same, None where the build fails."""

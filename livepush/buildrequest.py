@@ -1,0 +1,112 @@
+"""A build, as requests of the Docker Engine API: a different one for each of the two builders."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import posixpath
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from urllib.parse import urlencode
+
+from livepush.archive import pack
+from livepush.buildcontext import BuildContext
+from livepush.builders import Build
+from livepush.calls import Connection
+from livepush.engine import Tell
+from livepush.errors import BuildFailedError, EngineError
+from livepush.shield import settle
+
+_BAD_REQUEST = 400
+_PATIENCE = 3600  # seconds that a command in a build may be silent
+_OWN, _BUILDKIT = "1", "2"  # the builders, as the API calls them
+_SESSION = "X-Docker-Expose-Session"  # how the headers of a session begin
+
+Query = dict[str, str]
+
+
+async def build(
+    connection: Connection,
+    context: BuildContext,
+    *,
+    target: str,
+    build_args: Mapping[str, str],
+    labels: Mapping[str, str],
+    tell: Tell | None,
+    legacy: bool | None,
+    cached: bool,
+) -> str:
+    """As `Engine.build`."""
+    _, builder = await connection.negotiated()
+    if legacy is not None:
+        builder = _OWN if legacy else _BUILDKIT
+    query = {
+        "target": target,
+        "buildargs": json.dumps(dict(build_args)),
+        "labels": json.dumps(dict(labels)),
+        "rm": "1",
+        "forcerm": "1",
+        "version": builder,
+        "nocache": "" if cached else "1",
+    }
+    followed, building = Build(), _by_buildkit if builder == _BUILDKIT else _by_its_own
+    try:
+        async with aclosing(building(connection, context, query)) as pieces:
+            async for piece in pieces:
+                for progress in followed.feed(piece):
+                    if tell is not None:
+                        tell(progress)
+    except EngineError as error:
+        if error.status == _BAD_REQUEST:
+            # The engine's own builder reads the whole Dockerfile before it begins to answer.
+            raise BuildFailedError(error.message) from error
+        raise
+    return followed.result()
+
+
+async def _by_its_own(
+    connection: Connection, context: BuildContext, query: Query
+) -> AsyncGenerator[bytes, None]:
+    path = f"build?{urlencode({**query, 'dockerfile': context.dockerfile})}"
+    archive = pack(context.items.items(), context.files, lambda _: None)
+    sending = connection.send("POST", path, "build", archive, patience=_PATIENCE)
+    async with aclosing(sending) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _by_buildkit(
+    connection: Connection, context: BuildContext, query: Query
+) -> AsyncGenerator[bytes, None]:
+    """Beside the build runs the session that it names; what fails there has failed the build."""
+    from livepush import buildsession  # with h2, for which a livepush without BuildKit has no time
+
+    session = secrets.token_hex(16)
+    headers = [
+        (f"{_SESSION}-Uuid", session),
+        (f"{_SESSION}-Name", "livepush"),
+        # Another one each time: what an engine has of the same key it compares by time and size.
+        (f"{_SESSION}-Sharedkey", session),
+        *((f"{_SESSION}-Grpc-Method", method) for method in buildsession.METHODS),
+    ]
+    name = posixpath.basename(context.dockerfile)
+    named = {**query, "dockerfile": name, "session": session, "remote": "client-session"}
+    async with connection.upgraded("session", "build", "h2c", headers) as talk:
+        serving = asyncio.ensure_future(buildsession.serve(talk, context))
+        failed: EngineError | None = None
+        path = f"build?{urlencode(named)}"
+        try:
+            asking = connection.pieces("POST", path, "build", patience=_PATIENCE)
+            async with aclosing(asking) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except EngineError as error:
+            failed = error
+        finally:
+            serving.cancel()
+            await settle(serving)
+        if not serving.cancelled():
+            serving.result()
+        if failed is not None:
+            raise failed

@@ -1,0 +1,94 @@
+"""A build session: an engine asks livepush for what its BuildKit needs of a build context.
+
+It is how the docker command line sends a context, and only that gives the same build: no step sees
+the Dockerfile, and the cache is one. The engine calls, over a connection that livepush opened:
+https://github.com/moby/buildkit/tree/master/session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import aclosing
+from functools import partial
+from itertools import chain
+
+import anyio
+
+from livepush.buildcontext import BuildContext, written
+from livepush.calls import Talk
+from livepush.cause import ungrouped
+from livepush.errors import EngineError
+from livepush.filesync import END, REQUEST, Directory, Packet
+from livepush.grpcserver import Call, Method, Server
+from livepush.manifest import Item
+
+_SYNC = "/moby.filesync.v1.FileSync/DiffCopy"
+_HEALTH = "/grpc.health.v1.Health/Check"
+METHODS = (_SYNC, _HEALTH)
+"""What an engine may call here."""
+
+_SERVING = b"\x08\x01"  # the answer to whether all is well
+_IGNORE_FILE = [".dockerignore"]
+_AT_ONCE = 128 * 1024  # bytes of packets that are made, and sent, together
+
+
+async def serve(talk: Talk, context: BuildContext) -> None:
+    """Answers for `context` until the engine ends the connection, and closes it.
+
+    Raises `EngineError` where it breaks off, and `OSError` for a file that may not be read.
+    """
+    methods: dict[str, Method] = {_SYNC: partial(_sync, context), _HEALTH: _say_healthy}
+    async with aclosing(talk):
+        await Server(talk, methods).serve()
+
+
+async def _say_healthy(call: Call) -> None:
+    await call.say([_SERVING])
+
+
+async def _sync(context: BuildContext, call: Call) -> None:
+    """Sends the directory that is asked for."""
+    directory = Directory(_wanted(context, call.metadata), context.files)
+    with ungrouped():
+        async with anyio.create_task_group() as telling:
+            telling.start_soon(_say, call, directory.entries())
+            while packets := [Packet.read(message) for message in await call.hear()]:
+                numbers = [packet.number for packet in packets if packet.kind == REQUEST]
+                await _say(call, chain.from_iterable(map(directory.contents, numbers)))
+                if any(packet.kind == END for packet in packets):
+                    await call.say([bytes(Packet(END))])
+                    return
+            telling.cancel_scope.cancel()  # the engine tells itself what went wrong there
+
+
+async def _say(call: Call, packets: Iterable[bytes]) -> None:
+    made = iter(packets)
+    while some := await asyncio.to_thread(_some, made):
+        await call.say(some)
+
+
+def _some(packets: Iterator[bytes]) -> list[bytes]:
+    taken: list[bytes] = []
+    size = 0
+    for packet in packets:
+        taken.append(packet)
+        size += len(packet)
+        if size >= _AT_ONCE:
+            break
+    return taken
+
+
+def _wanted(context: BuildContext, metadata: Mapping[str, list[str]]) -> Mapping[str, Item]:
+    """What is in the directory that a call's `metadata` name.
+
+    The context is filtered already, so nothing is ignored in it any more. What the call would leave
+    out for haste goes along.
+    """
+    name = metadata.get("dir-name", [""])[0]
+    if name == "dockerfile":
+        return {posixpath.basename(context.dockerfile): written(context.text)}
+    if name != "context":
+        raise EngineError(f"The build asks for the directory {name!r}, which livepush has not.")
+    return {} if metadata.get("include-patterns") == _IGNORE_FILE else context.items
