@@ -14,6 +14,7 @@ import pytest
 from livepush.docker import DockerEngine
 from livepush.engine import Command
 from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.opening import GRACE
 from tests.archives import Item, sources, stream
 from tests.commands import PATH, PROCESSES, Sink, cancelled, output, run, shell
 from tests.conftest import BUSYBOX, Start
@@ -309,7 +310,7 @@ async def test_without_a_shell_a_restart_ends_a_command(
     text = "trap '' TERM; echo go; while :; do :; done"
     command = Command(("/busybox", "sh", "-c", text), ("PATH=/",))
     sink = Sink()
-    running = docker_engine.run(shellless, command, sink, grace=0, restarts=True)
+    running = docker_engine.run(shellless, command, sink, grace=GRACE, restarts=True)
     await cancelled(running, sink.came)
     listed = await docker_engine._connection.json("GET", f"containers/{shellless}/top", "list")
     assert [row[-1] for row in listed["Processes"]] == ["/busybox sleep 5678"]
@@ -321,7 +322,7 @@ async def test_without_a_shell_a_command_that_is_cancelled_early_does_not_run_on
 ) -> None:
     command = Command(("/busybox", "sleep", "1234"))
     running = asyncio.ensure_future(
-        docker_engine.run(shellless, command, lambda *_: None, grace=0, restarts=True)
+        docker_engine.run(shellless, command, lambda *_: None, grace=GRACE, restarts=True)
     )
     for _ in range(steps):
         await asyncio.sleep(0.001)  # whenever that is: between two requests, or within one

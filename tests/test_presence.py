@@ -86,5 +86,36 @@ async def test_a_step_that_fails_is_not_tried_at_each_start_of_the_container(
             await fake_engine.restart("web", grace=0)
         await looks(web, fake_engine)
         web.save("three")
+        await web.until(lambda: web.holds("/app/main") == "three")
         await web.ends()
-        assert web.commands() == 2
+        assert [call.verb for call in fake_engine.calls].count("run") == 2
+
+
+@pytest.mark.usefixtures("often")
+async def test_one_that_a_push_has_started_in_vain_is_not_started_again(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restart = fake_engine.restart
+
+    async def crash(container: str, *, grace: float) -> None:
+        await restart(container, grace=grace)
+        fake_engine.stop(container)
+
+    monkeypatch.setattr(fake_engine, "restart", crash)
+    async with followed(tmp_path, fake_engine, PLAIN) as web:
+        web.save("bad")
+        assert not (await web.ends()).owed
+        await looks(web, fake_engine, times=6)
+        assert [call.verb for call in fake_engine.calls].count("restart") == 1
+
+
+@pytest.mark.usefixtures("often")
+async def test_one_that_is_paused_is_not_started(tmp_path: Path, fake_engine: FakeEngine) -> None:
+    async with followed(tmp_path, fake_engine, LIVE) as web:
+        await looks(web, fake_engine)
+        fake_engine.pause("web")
+        web.save("two")
+        assert not (await web.ends()).owed
+        await looks(web, fake_engine, times=6)
+        assert web.holds("/app/main") == "two"
+        assert "restart" not in [call.verb for call in fake_engine.calls]

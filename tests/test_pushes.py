@@ -226,6 +226,21 @@ async def test_what_is_saved_all_the_time_does_not_keep_a_command_from_its_end(
     assert await second == "succeeded"
 
 
+async def test_many_saves_that_end_one_command_count_once(web: World) -> None:
+    """A command takes a moment to end."""
+    first = web.begin("deps", "two")
+    await web.until(lambda: "commandExecute" in web.names())
+    for _ in range(_PATIENCE):
+        web.session.pushes.note(Changes(frozenset({"deps"})))
+    assert await first == "cancelled"
+    second = web.begin("deps", "three")
+    await web.until(lambda: web.names().count("commandExecute") == 2)
+    third = web.begin("deps", "four")
+    assert await second == "cancelled"
+    web.gate.set()
+    assert await third == "succeeded"
+
+
 async def test_what_is_saved_all_the_time_does_not_keep_later_steps_from_their_turn(
     web: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
