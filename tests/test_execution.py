@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
+from unittest.mock import AsyncMock
 from urllib.parse import urlencode
 
 import aiodocker
@@ -305,13 +306,17 @@ async def test_without_a_shell_a_cancelled_command_is_waited_for(
 
 
 async def test_without_a_shell_a_restart_ends_a_command(
-    docker_engine: DockerEngine, shellless: str
+    docker_engine: DockerEngine, shellless: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    answer = AsyncMock(wraps=docker_engine._connection.answer)
+    monkeypatch.setattr(docker_engine._connection, "answer", answer)
     text = "trap '' TERM; echo go; while :; do :; done"
     command = Command(("/busybox", "sh", "-c", text), ("PATH=/",))
     sink = Sink()
     running = docker_engine.run(shellless, command, sink, grace=GRACE, restarts=True)
     await cancelled(running, sink.came)
+    asked = [str(call.args[1]).partition("?") for call in answer.await_args_list]
+    assert [query for path, _, query in asked if path.endswith("/restart")] == ["t=0"]
     listed = await docker_engine._connection.json("GET", f"containers/{shellless}/top", "list")
     assert [row[-1] for row in listed["Processes"]] == ["/busybox sleep 5678"]
 
