@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from livepush.events import Error, LivepushEnd, LivepushStart, Ready
 from livepush.model import Replay
 from livepush.session import Livepush
 from tests.conftest import BUSYBOX
-from tests.e2e.docker_cli import Bench
+from tests.differential.setting import NEWER_ENGINE
+from tests.e2e.docker_cli import Bench, Client, buildkit_client
 from tests.e2e.project import IDLE
 from tests.e2e.trees import Tree, differences
 from tests.faults.proxy import FaultyEngine
@@ -53,12 +55,25 @@ class Scenario:
     dockerfile: str
     stages: tuple[str, ...] = ()
     replay: Replay = "in-place"
+    host: str = ""  # of the engine; by default the one that the environment names
+    buildkit: bool = False
+
+    def client(self) -> Client:
+        """A docker command line for its engine and builder."""
+        environ = {"DOCKER_HOST": self.host} if self.host else {}
+        client = buildkit_client(environ) if self.buildkit else Client(environ=environ)
+        assert client is not None, "No docker command line on the path builds with BuildKit."
+        return client
 
 
 IN_PLACE = Scenario("in place", _IN_PLACE)
 STAGED = Scenario("a build stage", _STAGED, ("made",))
 NO_SHELL = Scenario("no shell", _NO_SHELL)
 CLEAN = Scenario("clean", _IN_PLACE, replay="clean")
+_NEWER = os.environ.get(NEWER_ENGINE, "")
+# BuildKit of engine 20.10 may end it where a build begins while a broken one still goes on
+# (moby/moby#42414).
+BUILDKIT = (Scenario("BuildKit", _IN_PLACE, (), "clean", _NEWER, True),) if _NEWER else ()
 
 
 class Bed:
@@ -70,7 +85,7 @@ class Bed:
         self.engine = engine
         self.state: Mapping[str, str] = _ONE
         self.built: dict[str, Tree] = {}
-        self._bench = bench
+        self.bench = bench
 
     def edit(self) -> frozenset[str]:
         """Goes over to the other state; the paths that differ."""
@@ -96,7 +111,7 @@ class Bed:
         return errors
 
     def wrong(self) -> list[str]:
-        return differences(self._bench.tree(self.container), self.built[self.state["late"]])
+        return differences(self.bench.tree(self.container), self.built[self.state["late"]])
 
 
 def _write(context: Path, path: str, content: str | None) -> None:
@@ -109,27 +124,36 @@ def _write(context: Path, path: str, content: str | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def bed(
-    scenario: Scenario, place: Path, bench: Bench
-) -> AsyncIterator[tuple[Bed, EventStream]]:
+async def bed(scenario: Scenario, place: Path) -> AsyncIterator[tuple[Bed, EventStream]]:
     context = place / "context"
     context.mkdir()
     _write(context, "Dockerfile", scenario.dockerfile)
     for path, content in _ONE.items():
         _write(context, path, content)
-    engine = FaultyEngine(str(resolve(host="").socket), place / "engine.sock")
-    image = bench.build(context, context / "Dockerfile", stages=scenario.stages)
-    made = Bed(context, bench.start(image), bench, engine)
-    made.built["one"] = bench.tree_of(image)
-    made.edit()
-    made.built["other"] = bench.tree_of(
-        bench.build(context, context / "Dockerfile", stages=scenario.stages)
-    )
-    made.edit()
+    engine = FaultyEngine(str(resolve(host=scenario.host).socket), place / "engine.sock")
+    bench = Bench(scenario.client())
+    try:
+        image = bench.build(context, context / "Dockerfile", stages=scenario.stages)
+        made = Bed(context, bench.start(image), bench, engine)
+        made.built["one"] = bench.tree_of(image)
+        made.edit()
+        made.built["other"] = bench.tree_of(
+            bench.build(context, context / "Dockerfile", stages=scenario.stages)
+        )
+        made.edit()
+        async with _followed(made, scenario) as told:
+            yield made, told
+    finally:
+        bench.remove()
+
+
+@contextlib.asynccontextmanager
+async def _followed(made: Bed, scenario: Scenario) -> AsyncIterator[EventStream]:
+    engine = made.engine
     async with engine.running():
         door = DockerEngine.connect(host=engine.host)
         session = await Livepush.init(
-            context=context,
+            context=made.context,
             container_id=made.container,
             dockerfile_content=scenario.dockerfile,
             replay=scenario.replay,
@@ -141,7 +165,7 @@ async def bed(
             async with asyncio.timeout(_WITHIN):
                 while not isinstance(await anext(told), Ready):
                     pass
-            yield made, told
+            yield told
         finally:
             following.cancel()
             await asyncio.wait({following})

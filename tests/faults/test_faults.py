@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from livepush import docker, engineapi, presence, recovery, restarting, vigil
-from tests.e2e.docker_cli import Bench, left_of
-from tests.faults.bed import CLEAN, IN_PLACE, NO_SHELL, STAGED, Scenario, bed
+from livepush import buildrequest, docker, engineapi, presence, recovery, restarting, vigil
+from tests.e2e.docker_cli import left_of
+from tests.faults.bed import BUILDKIT, CLEAN, IN_PLACE, NO_SHELL, STAGED, Scenario, bed
 from tests.faults.proxy import FAULTS, Fault
 
 ALL = bool(os.environ.get("LIVEPUSH_FAULTS"))
@@ -39,8 +39,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, HANGS)
     # An engine that is at a restart is not to be taken for one that hangs, however busy it is.
     monkeypatch.setattr(restarting, "_START", 5 * HANGS)
-    for name in ("_BUILD", "_GATHERING"):
-        monkeypatch.setattr(engineapi, name, HANGS)
+    monkeypatch.setattr(engineapi, "_GATHERING", HANGS)
+    monkeypatch.setattr(buildrequest, "_PATIENCE", HANGS)
     monkeypatch.setattr(recovery, "_FIRST", 0.01)
     # What looks by the clock would be counted among the requests of a push.
     monkeypatch.setattr(presence, "_INTERVAL", 3600.0)
@@ -54,14 +54,14 @@ def points(requests: int) -> Iterator[tuple[int, Fault]]:
 
 
 @pytest.mark.parametrize(
-    "scenario", [IN_PLACE, STAGED, NO_SHELL, CLEAN], ids=lambda each: str(each.name)
+    "scenario", [IN_PLACE, STAGED, NO_SHELL, CLEAN, *BUILDKIT], ids=lambda each: str(each.name)
 )
 async def test_whatever_breaks_the_container_ends_as_a_build(
-    scenario: Scenario, tmp_path: Path, bench: Bench
+    scenario: Scenario, tmp_path: Path
 ) -> None:
     tried = survived = 0
     wrong = []
-    async with bed(scenario, tmp_path, bench) as (there, told):
+    async with bed(scenario, tmp_path) as (there, told):
         counts = []
         for _ in range(2):  # there and back
             there.engine.count()
@@ -90,4 +90,4 @@ async def test_whatever_breaks_the_container_ends_as_a_build(
     print(f"\n{scenario.name}: {requests} requests, {tried} fault points, {survived} survived")
     assert tried
     assert wrong == []
-    assert left_of(there.container) == []
+    assert left_of(there.container, there.bench.client) == []

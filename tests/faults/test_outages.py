@@ -52,18 +52,16 @@ async def _broken_off(there: Bed, told: EventStream) -> None:
     await _until(told, _is_error("No engine answers"))
 
 
-async def test_an_engine_that_was_away_is_pushed_to_by_itself(tmp_path: Path, bench: Bench) -> None:
-    async with bed(IN_PLACE, tmp_path, bench) as (there, told):
+async def test_an_engine_that_was_away_is_pushed_to_by_itself(tmp_path: Path) -> None:
+    async with bed(IN_PLACE, tmp_path) as (there, told):
         await _broken_off(there, told)
         await there.engine.up()
         await _until(told, _has_landed)
         assert there.wrong() == []
 
 
-async def test_a_container_that_ended_with_its_engine_is_not_started(
-    tmp_path: Path, bench: Bench
-) -> None:
-    async with bed(IN_PLACE, tmp_path, bench) as (there, told):
+async def test_a_container_that_ended_with_its_engine_is_not_started(tmp_path: Path) -> None:
+    async with bed(IN_PLACE, tmp_path) as (there, told):
         await _broken_off(there, told)
         docker("stop", there.container)
         await there.engine.up()
