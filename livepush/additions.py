@@ -8,7 +8,6 @@ line, may hold an ignore file that is not the user's, which is no difference.
 from __future__ import annotations
 
 import hashlib
-import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,34 +29,32 @@ _LONGEST_LINE = 64  # bytes
 def as_theirs(built: Tree, sent: BuildContext, files: Files) -> Tree:
     """The tree of a build as if the context's own `files` had been `sent`, and nothing beside.
 
-    Entries of files that were not theirs have the content that is. Raises `FileNotFoundError` where
-    that is gone by now.
+    The ignore file that was not theirs has the content that is, wherever it was taken. Raises
+    `FileNotFoundError` where that is gone by now.
     """
-    ours = {
-        hashlib.sha256(item.entry.content).digest(): path
-        for path, item in sent.items.items()
-        if item.entry.content is not None
-    }
+    item = sent.items.get(_IGNORE)
+    if item is None or item.entry.content is None:
+        return built
+    ours = hashlib.sha256(item.entry.content).digest()
+    theirs = files.tree.get(_IGNORE)
 
     def entries() -> Iterator[tuple[str, Entry]]:
         for path, entry in built.walk():
-            source = ours.get(entry.digest)
-            # Under another name, the text of the Dockerfile is in a file of theirs.
-            if source is None or (source != _IGNORE and posixpath.basename(path) != source):
+            if entry.digest != ours:
                 yield path, entry
-            elif (theirs := files.tree.get(source)) is not None:
-                yield path, _copied(theirs, source, files, entry, sent.items[source].entry)
+            elif theirs is not None:
+                yield path, _copied(theirs, files, entry, item.entry)
 
-    return Tree.of(entries()) if ours else built
+    return Tree.of(entries())
 
 
-def _copied(theirs: Entry, path: str, files: Files, written: Entry, sent: Entry) -> Entry:
-    """The user's file where `written` stands, which is how `sent` was copied."""
+def _copied(theirs: Entry, files: Files, written: Entry, sent: Entry) -> Entry:
+    """The user's ignore file where `written` stands, which is how `sent` was copied."""
     kept = replace(theirs, uid=written.uid, gid=written.gid)
     if theirs.kind != "file":
         return kept
     mode = theirs.mode if written.mode == sent.mode else written.mode
-    with files.open_file(path) as file:
+    with files.open_file(_IGNORE) as file:
         content = file.read()
     digest = hashlib.sha256(content).digest()
     return replace(kept, mode=mode, size=len(content), content=content, digest=digest)

@@ -49,8 +49,7 @@ def build_context(text: str, files: Files, dockerfile: str, *, legacy: bool) -> 
     """
     items = {path: Item(entry, path) for path, entry in files.tree.walk()}
     ours = text.encode(errors="surrogateescape")
-    theirs = _read(files, dockerfile)
-    if not legacy or (theirs is not None and theirs.rstrip(b"\n") == ours.rstrip(b"\n")):
+    if not legacy or (_read(files, dockerfile) or b"").rstrip(b"\n") == ours.rstrip(b"\n"):
         return BuildContext(items, files, dockerfile, ours)
     items[DOCKERFILE] = written(ours)
     items[_IGNORE] = written(_ignoring(_read(files, _IGNORE)))
@@ -68,8 +67,10 @@ def written(content: bytes) -> Item:
 
 
 def _read(files: Files, path: str) -> bytes | None:
-    entry = files.tree.get(path)
-    if entry is None or entry.kind != "file":
+    """The file's bytes, links inside the context followed; None where there is none."""
+    found = files.tree.resolve(path)
+    entry = None if found is None else files.tree.get(found)
+    if found is None or entry is None or entry.kind != "file":
         return None
-    with files.open_file(path) as file:
+    with files.open_file(found) as file:
         return file.read()

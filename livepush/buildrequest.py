@@ -92,10 +92,10 @@ async def _by_buildkit(
     ]
     name = posixpath.basename(context.dockerfile)
     named = {**query, "dockerfile": name, "session": session, "remote": "client-session"}
+    path = f"build?{urlencode(named)}"
+    failed: EngineError | None = None
     async with connection.upgraded("session", "build", "h2c", headers) as talk:
         serving = asyncio.ensure_future(buildsession.serve(talk, context))
-        failed: EngineError | None = None
-        path = f"build?{urlencode(named)}"
         try:
             asking = connection.pieces("POST", path, "build", patience=_PATIENCE)
             async with aclosing(asking) as pieces:
@@ -106,7 +106,8 @@ async def _by_buildkit(
         finally:
             serving.cancel()
             await settle(serving)
-        if not serving.cancelled():
-            serving.result()
-        if failed is not None:
-            raise failed
+            cause = None if serving.cancelled() else serving.exception()
+    if cause is not None:
+        raise cause
+    if failed is not None:
+        raise failed

@@ -20,9 +20,11 @@ from livepush.buildcontext import BuildContext, written
 from livepush.calls import Talk
 from livepush.cause import ungrouped
 from livepush.errors import EngineError
-from livepush.filesync import END, REQUEST, Directory, Packet
+from livepush.filesync import END, ERROR, REQUEST, Directory, Packet
 from livepush.grpcserver import Call, Method, Server
 from livepush.manifest import Item
+from livepush.pattern import has_wildcard
+from livepush.tree import above, clean
 
 _SYNC = "/moby.filesync.v1.FileSync/DiffCopy"
 _HEALTH = "/grpc.health.v1.Health/Check"
@@ -30,7 +32,7 @@ METHODS = (_SYNC, _HEALTH)
 """What an engine may call here."""
 
 _SERVING = b"\x08\x01"  # the answer to whether all is well
-_IGNORE_FILE = [".dockerignore"]
+_IGNORE_FILE = [".dockerignore"]  # what an engine wants by itself before it wants the rest
 _AT_ONCE = 128 * 1024  # bytes of packets that are made, and sent, together
 
 
@@ -55,12 +57,15 @@ async def _sync(context: BuildContext, call: Call) -> None:
         async with anyio.create_task_group() as telling:
             telling.start_soon(_say, call, directory.entries())
             while packets := [Packet.read(message) for message in await call.hear()]:
+                kinds = {packet.kind for packet in packets}
+                if ERROR in kinds:
+                    break  # the engine tells itself what went wrong there
                 numbers = [packet.number for packet in packets if packet.kind == REQUEST]
                 await _say(call, chain.from_iterable(map(directory.contents, numbers)))
-                if any(packet.kind == END for packet in packets):
+                if END in kinds:
                     await call.say([bytes(Packet(END))])
                     return
-            telling.cancel_scope.cancel()  # the engine tells itself what went wrong there
+            telling.cancel_scope.cancel()
 
 
 async def _say(call: Call, packets: Iterable[bytes]) -> None:
@@ -83,12 +88,32 @@ def _some(packets: Iterator[bytes]) -> list[bytes]:
 def _wanted(context: BuildContext, metadata: Mapping[str, list[str]]) -> Mapping[str, Item]:
     """What is in the directory that a call's `metadata` name.
 
-    The context is filtered already, so nothing is ignored in it any more. What the call would leave
-    out for haste goes along.
+    The context is filtered already: an engine that finds no ignore file leaves nothing out. Of the
+    rest it may want what some paths lead to.
     """
     name = metadata.get("dir-name", [""])[0]
     if name == "dockerfile":
         return {posixpath.basename(context.dockerfile): written(context.text)}
     if name != "context":
         raise EngineError(f"The build asks for the directory {name!r}, which livepush has not.")
-    return {} if metadata.get("include-patterns") == _IGNORE_FILE else context.items
+    wanted = metadata.get("followpaths", [])
+    if wanted == _IGNORE_FILE:
+        return {}
+    return _led_to(wanted, context.items) if wanted else context.items
+
+
+def _led_to(sources: Iterable[str], items: Mapping[str, Item]) -> Mapping[str, Item]:
+    """What `sources` name with all below and above; everything where one needs to be looked for."""
+    tops = {clean(source) for source in sources}
+    ways = {way for top in tops for way in (top, *above(top))} - {""}
+    if "" in tops or any(map(has_wildcard, tops)) or any(_is_link(items.get(w)) for w in ways):
+        return items
+    return {
+        path: item
+        for path, item in items.items()
+        if path in ways or not tops.isdisjoint(above(path))
+    }
+
+
+def _is_link(item: Item | None) -> bool:
+    return item is not None and item.entry.kind == "link"

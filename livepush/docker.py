@@ -350,7 +350,8 @@ class _Upgraded:
             if self._transport is None or self._transport.is_closing():
                 raise aiohttp.ServerDisconnectedError
             self._transport.write(data)
-            await self._protocol._drain_helper()
+            # Those who wait share one future, which the cancel of one would cancel for all.
+            await asyncio.shield(self._protocol._drain_helper())
 
     async def hear(self) -> bytes:
         with self._translated():

@@ -457,11 +457,12 @@ class Executor:
 
 def _reaches(step: Step, sent: BuildContext, stages: Collection[int]) -> bool:
     """Whether `step` may take what livepush alone was `sent` for, or anything of those stages."""
+    if any(origin in stages for origin in origins(step)):
+        return True
     own = sent.own
-    taken = (
+    return bool(own) and any(
         below(source, path) is not None for source in _followed(step, sent.tree) for path in own
     )
-    return any(origin in stages for origin in origins(step)) or (bool(own) and any(taken))
 
 
 def _followed(step: Step, tree: Tree) -> Iterator[str]:

@@ -61,13 +61,14 @@ class Directory:
         """
         first_names: dict[tuple[int, ...], str] = {}
         for path, item in sorted(self._items.items(), key=_depth_first):
-            first = path
-            if item.entry.inode is not None:
-                first = first_names.setdefault(item.entry.inode, path)
+            inode = item.entry.inode
+            first = first_names.get(inode, "") if inode is not None else ""
             try:
-                stat = self._stat(path, item) if first == path else _stat(path, item.entry, first)
+                stat = _stat(path, item.entry, first) if first else self._stat(path, item)
             except (FileNotFoundError, NotADirectoryError):
                 continue
+            if inode is not None:
+                first_names.setdefault(inode, path)
             self._numbered.append(path)
             yield _field(2, stat)
         yield bytes(Packet(STAT))
@@ -112,7 +113,7 @@ def _stat(path: str, entry: Entry, hard_link: str = "") -> bytes:
         _field(7, os.fsencode(hard_link or entry.target)),
     ]
     for name, value in entry.xattrs or ():
-        fields.append(_field(10, _field(1, name.encode()) + _field(2, value)))
+        fields.append(_field(10, _field(1, os.fsencode(name)) + _field(2, value)))
     return b"".join(fields)
 
 

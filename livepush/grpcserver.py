@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import (
+    ConnectionTerminated,
     DataReceived,
     Event,
     RemoteSettingsChanged,
@@ -22,7 +23,8 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import ProtocolError, StreamClosedError
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes, Settings
 
 from livepush.calls import Talk
 from livepush.cause import ungrouped
@@ -30,6 +32,7 @@ from livepush.errors import EngineError
 
 _OK, _UNIMPLEMENTED = "0", "12"  # how a call ended
 _PREFIX = struct.Struct(">BI")  # before a message: whether it is compressed, and its bytes
+_HEADERS = 1 << 20  # bytes of a call's metadata, as many as docker takes
 _BEGIN = ((":status", "200"), ("content-type", "application/grpc"))
 
 
@@ -37,11 +40,20 @@ class Server:
     """Answers what the other side of `talk` calls: `methods` by their path."""
 
     def __init__(self, talk: Talk, methods: Mapping[str, Method]) -> None:
-        self.http = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        configuration = H2Configuration(
+            client_side=False,
+            header_encoding=None,
+            validate_inbound_headers=False,  # which would refuse a blank at the end of a path
+        )
+        self.http = H2Connection(configuration)
+        limit = {SettingCodes.MAX_HEADER_LIST_SIZE: _HEADERS}
+        self.http.local_settings = Settings(client=False, initial_values=limit)
+        self.http.decoder.max_header_list_size = _HEADERS
         self._talk = talk
         self._methods = methods
         self._calls: dict[int, Call] = {}
         self._room = asyncio.Event()
+        self._is_over = False
 
     async def serve(self) -> None:
         """Until the other side ends the connection.
@@ -59,6 +71,8 @@ class Server:
                         raise EngineError(f"The engine and livepush lost touch: {error}") from error
                     for event in events:
                         self._take(event, running)
+                    if self._is_over:
+                        break
                     await self.flush()
                 running.cancel_scope.cancel()
 
@@ -69,9 +83,9 @@ class Server:
 
     async def room(self, stream: int) -> int:
         """The bytes that may be sent now, at least one."""
-        while not (room := self.http.local_flow_control_window(stream)):
+        while (room := self.http.local_flow_control_window(stream)) <= 0:
+            self._room.clear()  # before anything is awaited, in which more may be given
             await self.flush()
-            self._room.clear()
             await self._room.wait()
         return min(room, self.http.max_outbound_frame_size)
 
@@ -88,6 +102,8 @@ class Server:
                 self._calls[stream].end()
             case StreamReset(stream_id=stream) if stream in self._calls:
                 self._calls[stream].scope.cancel()
+            case ConnectionTerminated():
+                self._is_over = True
             case WindowUpdated() | RemoteSettingsChanged():
                 self._room.set()
 
@@ -95,8 +111,9 @@ class Server:
         try:
             with call.scope:
                 await call.answer(self._methods.get(call.path))
-        except StreamClosedError:
-            pass  # nobody waits for the rest
+        except ProtocolError as error:
+            if not (self._is_over or call.scope.cancel_called):  # else nobody waits for the rest
+                raise EngineError(f"The engine and livepush lost touch: {error}") from error
         finally:
             del self._calls[call.stream]
 

@@ -16,15 +16,18 @@ _PREFIX = struct.Struct(">BI")
 
 
 class Wire:
-    """One end's `Talk`."""
+    """One end's `Talk`, which waits with each write until the `gate` is open."""
 
     def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.said: asyncio.Queue[bytes] = asyncio.Queue()
         self.heard: asyncio.Queue[bytes] = asyncio.Queue()
         self.is_closed = False
 
     async def tell(self, data: bytes) -> None:
         self.said.put_nowait(data)
+        await self.gate.wait()
 
     async def hear(self) -> bytes:
         return await self.heard.get()
@@ -56,8 +59,15 @@ class Client:
 
     def __init__(self, wire: Wire, window: int = 65535) -> None:
         self.answers: dict[int, Answer] = {}
-        self._wire = wire
-        self._http = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self.wire = wire
+        self._http = H2Connection(
+            H2Configuration(
+                client_side=True,
+                header_encoding=None,
+                validate_outbound_headers=False,
+                normalize_outbound_headers=False,
+            )
+        )
         initial = {SettingCodes.INITIAL_WINDOW_SIZE: window}
         self._http.local_settings = Settings(client=True, initial_values=initial)
         self._http.initiate_connection()
@@ -84,13 +94,17 @@ class Client:
         self._http.reset_stream(stream)
         self._flush()
 
+    def say_goodbye(self) -> None:
+        self._http.close_connection()
+        self._flush()
+
     def hang_up(self) -> None:
-        self._wire.heard.put_nowait(b"")
+        self.wire.heard.put_nowait(b"")
 
     async def hear(self) -> None:
         """Takes the next bytes that came."""
         async with asyncio.timeout(10):
-            data = await self._wire.said.get()
+            data = await self.wire.said.get()
         for event in self._http.receive_data(data):
             match event:
                 case DataReceived(stream_id=stream, data=data, flow_controlled_length=length):
@@ -111,4 +125,4 @@ class Client:
 
     def _flush(self) -> None:
         if data := self._http.data_to_send():
-            self._wire.heard.put_nowait(data)
+            self.wire.heard.put_nowait(data)

@@ -58,17 +58,20 @@ async def received(client: Client, *metadata: tuple[str, str]) -> dict[bytes, by
     answer = client.answers[stream]
     while not answer.messages or Packet.read(answer.messages[-1]) != Packet(STAT):
         await client.hear()
-    told = [each.path for each in stats(answer.messages)]
-    for number in range(len(told)):
+    entries = stats(answer.messages)
+    told = [each.path for each in entries]
+    files = [number for number, each in enumerate(entries) if not each.mode & ~0o777]
+    for number in files:
         client.say(stream, bytes(Packet(REQUEST, number)))
-    while sum(Packet.read(each).kind == DATA for each in answer.messages) < 2 * len(told):
+    while sum(Packet.read(each).kind == DATA for each in answer.messages) < 2 * len(files):
         await client.hear()
     client.say(stream, bytes(Packet(END)))
     await client.ended(stream)
     assert (Packet.read(answer.messages[-1]), answer.status) == (Packet(END), "0")
     found = dict.fromkeys(told, b"")
     for packet in map(Packet.read, answer.messages):
-        found[told[packet.number]] += packet.data
+        if packet.kind == DATA:
+            found[told[packet.number]] += packet.data
     return found
 
 
@@ -87,7 +90,7 @@ async def test_nothing_is_ignored_twice(tmp_path: Path) -> None:
     (tmp_path / ".dockerignore").write_text("x")
     (tmp_path / "x").write_text("1")
     (tmp_path / "y").write_text("2")
-    asked = ("dir-name", "context"), ("include-patterns", ".dockerignore")
+    asked = ("dir-name", "context"), ("followpaths", ".dockerignore")
     async with served(context(tmp_path)) as client:
         stream = client.call(SYNC, asked)
         while not client.answers[stream].messages:
@@ -99,12 +102,37 @@ async def test_nothing_is_ignored_twice(tmp_path: Path) -> None:
     assert set(found) == {b".dockerignore", b"y"}
 
 
+@pytest.mark.parametrize(
+    ("wanted", "sent"),
+    [
+        (["b"], {"b"}),
+        (["/dir/a", "b/"], {"b", "dir", "dir/a"}),
+        (["dir"], {"dir", "dir/a", "dir/sub", "dir/sub/c"}),
+        (["none"], set()),
+        (["b", "di?/a"], None),
+        (["link/a"], None),
+        (["."], None),
+    ],
+)
+async def test_what_no_step_takes_is_not_sent(
+    wanted: list[str], sent: set[str] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "dir/sub").mkdir(parents=True)
+    for path in ("b", "dir/a", "dir/sub/c"):
+        (tmp_path / path).write_text(path)
+    (tmp_path / "link").symlink_to("dir")
+    everything = {"b", "dir", "dir/a", "dir/sub", "dir/sub/c", "link"}
+    async with served(context(tmp_path)) as client:
+        asked = [("followpaths", path) for path in wanted]
+        found = await received(client, ("dir-name", "context"), *asked)
+    assert {path.decode() for path in found} == (everything if sent is None else sent)
+
+
 async def test_what_failed_there_ends_a_call_alone(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     async with served(context(tmp_path)) as client:
         stream = client.call(SYNC, [("dir-name", "context")])
         client.say(stream, bytes(Packet(ERROR, data=b"disk full")))
-        client.end(stream)
         await client.ended(stream)
         assert await received(client, ("dir-name", "context")) == {b"a": b"1"}
 
@@ -183,7 +211,8 @@ def fill(root: Path) -> str:
     (root / "ignored").write_text("1")
     for number in range(700):
         (root / f"dir/{number}").write_text(str(number))
-    return f"FROM {BUSYBOX}\nCOPY . /all\nRUN ls -laR /all > /seen\nCOPY dir/second run /some/\n"
+    seen = "RUN find /all -exec stat -c '%n %a %F' {} + > /seen"
+    return f"FROM {BUSYBOX}\nCOPY . /all\n{seen}\nCOPY dir/second run /some/\n"
 
 
 async def test_what_docker_has_built_comes_out_of_the_cache(
@@ -206,6 +235,22 @@ async def test_what_livepush_has_built_is_as_docker_builds_it(
     assert len(steps) == 3
     theirs = bench.build(tmp_path, tmp_path / "Dockerfile", options=["--no-cache"])
     assert differences(bench.tree_of(image), bench.tree_of(theirs)) == []
+
+
+async def test_a_file_that_may_not_be_read_is_no_fault_of_the_engine_s(
+    docker_engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_text("1")
+    opened = Snapshot.open_file
+
+    def refuse(files: Snapshot, path: str) -> IO[bytes]:
+        if path == "a":
+            raise PermissionError(path)
+        return opened(files, path)
+
+    monkeypatch.setattr(Snapshot, "open_file", refuse)
+    with pytest.raises(PermissionError, match="a"):
+        await built(docker_engine, tmp_path, f"FROM {BUSYBOX}\nCOPY a /\n", {})
 
 
 async def test_commands_see_no_dockerfile_that_is_ignored(

@@ -74,6 +74,17 @@ def test_a_second_name_is_told_as_one(tmp_path: Path) -> None:
     assert [(each.target, each.size) for each in others] == [(b"a/d", 0)] * 2
 
 
+def test_a_second_name_whose_first_is_gone_is_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    for name in "bc":
+        (tmp_path / name).hardlink_to(tmp_path / "a")
+    found = directory(tmp_path)
+    (tmp_path / "a").unlink()
+    first, second = told(found)
+    assert (first.path, first.target, first.size) == (b"b", b"", 1)
+    assert (second.path, second.target) == (b"c", b"b")
+
+
 def test_attributes_of_the_user_s_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("1")
     os.setxattr(tmp_path / "file", "user.a", b"\x00\xff")

@@ -126,6 +126,49 @@ async def test_a_call_that_is_given_up_ends_alone() -> None:
         assert (await client.ended(stream)).status == "0"
 
 
+async def test_room_that_is_given_while_all_before_is_written_is_seen() -> None:
+    """Nothing more may come: what waits for it then waits for ever."""
+    said = bytes(200)
+
+    async def speak(call: Call) -> None:
+        await call.say([said])
+
+    async with served(100, speak=speak) as client:
+        await client.ended(client.call("/speak"))  # all settings are exchanged
+        client.wire.gate.clear()
+        stream = client.call("/speak")
+        while len(client.answers[stream].received) < 100:
+            await client.hear()
+        # The window was full; who filled it still writes as the server sees that there is room.
+        while not client.wire.heard.empty():  # noqa: ASYNC110  # the server's state, no event
+            await asyncio.sleep(0)
+        client.wire.gate.set()
+        assert (await client.ended(stream)).messages == [said]
+
+
+async def test_the_end_of_the_connection_ends_what_goes_on() -> None:
+    async def speak(call: Call) -> None:
+        await call.say([bytes(1000)])
+
+    async with served(10, speak=speak) as client:
+        client.call("/speak")
+        await client.hear()
+        client.say_goodbye()
+
+
+async def test_many_and_odd_metadata_are_taken() -> None:
+    found = []
+
+    async def look(call: Call) -> None:
+        found.extend(call.metadata["path"])
+
+    paths = [f"a path of some length, the {number}th " for number in range(5000)]
+    async with served(look=look) as client:
+        await client.hear()
+        await client.ended(client.call("/look", [("path", path) for path in paths]))
+    assert found == paths
+
+
 async def test_what_a_method_raises_ends_it_all() -> None:
     async def fail(call: Call) -> None:
         raise PermissionError("secret")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,35 +16,49 @@ from livepush.errors import EngineError
 ABOUT = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nConnection: close\r\n\r\n"
 
 
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 @contextlib.asynccontextmanager
-async def answering(place: Path, reply: bytes | None) -> AsyncIterator[DockerEngine]:
-    """An engine that is there, and gives this `reply` to all that is asked of it, or none."""
-    over = asyncio.Event()
+async def served(place: Path, answer: Answer) -> AsyncIterator[DockerEngine]:
+    """An engine that is there; all else that it is asked for gets the `answer`."""
+    handling: set[asyncio.Task[None]] = set()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = await reader.readuntil(b"\r\n\r\n")
-        if b"_ping" in asked:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handling.add(task)
+        if b"_ping" in await reader.readuntil(b"\r\n\r\n"):
             writer.write(ABOUT)
-        elif reply is None:
-            await over.wait()
         else:
-            writer.write(reply)
+            await answer(reader, writer)
         writer.close()
+        await writer.wait_closed()
 
-    server = await asyncio.start_unix_server(answer, place / "socket")
-    engine = DockerEngine.connect(host=f"unix://{place}/socket")
-    async with server, contextlib.aclosing(engine):
-        try:
+    server = await asyncio.start_unix_server(handle, place / "socket")
+    async with server, asyncio.timeout(10):
+        engine = DockerEngine.connect(host=f"unix://{place}/socket")
+        async with contextlib.aclosing(engine):
             yield engine
-        finally:
-            over.set()
+        await asyncio.wait(handling)
+
+
+def saying(reply: bytes) -> Answer:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply)
+
+    return answer
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
 
 
 async def test_what_costs_an_engine_nothing_is_soon_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docker, "_ANSWER", 0.1)
-    async with answering(tmp_path, None) as engine, asyncio.timeout(10):
+    async with served(tmp_path, silent) as engine:
         with pytest.raises(EngineError, match="did not in time"):
             await engine.container("web")
 
@@ -61,7 +75,7 @@ async def test_what_costs_an_engine_nothing_is_soon_given_up(
 async def test_a_talk_that_does_not_begin_is_an_error_of_the_engine_s(
     tmp_path: Path, reply: bytes
 ) -> None:
-    async with answering(tmp_path, reply) as engine:
+    async with served(tmp_path, saying(reply)) as engine:
         with pytest.raises(EngineError):
             await engine._connection.talk("1", "open a shell")
 
@@ -78,7 +92,29 @@ async def test_a_talk_that_does_not_begin_is_an_error_of_the_engine_s(
 async def test_a_connection_that_keeps_its_protocol_is_an_error_of_the_engine_s(
     tmp_path: Path, reply: bytes
 ) -> None:
-    async with answering(tmp_path, reply) as engine, asyncio.timeout(10):
+    async with served(tmp_path, saying(reply)) as engine:
         with pytest.raises(EngineError):
             async with engine._connection.upgraded("session", "build", "h2c", []):
                 pass
+
+
+async def test_who_gives_up_writing_takes_nobody_along(tmp_path: Path) -> None:
+    reading = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+        await reading.wait()
+        await reader.read()
+
+    async with (
+        served(tmp_path, answer) as engine,
+        engine._connection.upgraded("session", "build", "h2c", []) as talk,
+    ):
+        one, other = (asyncio.ensure_future(talk.tell(bytes(5_000_000))) for _ in range(2))
+        await asyncio.sleep(0)
+        one.cancel()
+        await asyncio.wait({one})
+        assert not other.done()
+        reading.set()
+        await other
+        await talk.tell(b"")
