@@ -35,7 +35,7 @@ Outcome = Literal[
     "wrong",
 ]
 _DEFECT: Outcome = "the builder's own defect"
-_ODD: frozenset[Outcome] = frozenset({"wrong", _DEFECT})
+_ODD: frozenset[Outcome] = frozenset({"wrong", "refused", _DEFECT})
 # A network of its own takes an engine longer than all the rest of a command's container.
 _QUICK = ("--network=host",)
 _IGNORE = ".dockerignore"
@@ -105,7 +105,11 @@ class _Rounds:
         async with watching(self._said, *told, str(self._root), environ=environ) as watch:
             for number, edits in enumerate(self._case.rounds):
                 judgement = await self._round(watch, number, edits)
-                complaints = [e["message"] for e in watch.events if e["event"] == "error"]
+                complaints = [
+                    e.get("message") or f"line {e['line']}: {e['reason']}"
+                    for e in watch.events
+                    if e["event"] in ("error", "rebuildNeeded")
+                ]
                 why = "\n".join([f"round {number}: {judgement.why}", *complaints, watch.said])
                 self._judged.append(replace(judgement, why=why))
                 if judgement.outcome in ("wrong", "refused"):

@@ -18,7 +18,8 @@ class Score:
     """The score of a run, by rounds.
 
     With a `folder` it stands there after each case: the counts in `NAME.json`, the cases that were
-    wrong in `NAME.wrong`, and those that a builder failed in `NAME.defect`.
+    wrong in `NAME.wrong`, refused in `NAME.refused`, and those that a builder failed in
+    `NAME.defect`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Score:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{self.name}.json").write_text(f"{self}\n")
         if examination.why:
-            ending = "wrong" if examination.wrong else "defect"
+            refused = "refused" in examination.outcomes
+            ending = "wrong" if examination.wrong else "refused" if refused else "defect"
             with (folder / f"{self.name}.{ending}").open("a") as file:
                 file.write(f"{case}\n{indent(examination.why, '# ', lambda _: True)}\n")
