@@ -103,10 +103,14 @@ def _wanted(context: BuildContext, metadata: Mapping[str, list[str]]) -> Mapping
 
 
 def _led_to(sources: Iterable[str], items: Mapping[str, Item]) -> Mapping[str, Item]:
-    """What `sources` name with all below and above; everything where one needs to be looked for."""
+    """What `sources` name, with all below and above.
+
+    That is everything where one is not simply there: a pattern, a link, or a name that only some
+    versions of BuildKit spell otherwise.
+    """
     tops = {clean(source) for source in sources}
     ways = {way for top in tops for way in (top, *above(top))} - {""}
-    if "" in tops or any(map(has_wildcard, tops)) or any(_is_link(items.get(w)) for w in ways):
+    if any(map(has_wildcard, tops)) or not tops <= items.keys() or _has_link(ways, items):
         return items
     return {
         path: item
@@ -115,5 +119,5 @@ def _led_to(sources: Iterable[str], items: Mapping[str, Item]) -> Mapping[str, I
     }
 
 
-def _is_link(item: Item | None) -> bool:
-    return item is not None and item.entry.kind == "link"
+def _has_link(paths: Iterable[str], items: Mapping[str, Item]) -> bool:
+    return any(items[path].entry.kind == "link" for path in paths if path in items)

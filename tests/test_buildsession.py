@@ -108,7 +108,9 @@ async def test_nothing_is_ignored_twice(tmp_path: Path) -> None:
         (["b"], {"b"}),
         (["/dir/a", "b/"], {"b", "dir", "dir/a"}),
         (["dir"], {"dir", "dir/a", "dir/sub", "dir/sub/c"}),
-        (["none"], set()),
+        (["none"], None),
+        (["b", "%C3%A9"], None),
+        (["no/thing"], None),
         (["b", "di?/a"], None),
         (["link/a"], None),
         (["."], None),
@@ -205,6 +207,7 @@ def fill(root: Path) -> str:
     (root / "none").write_bytes(b"")
     (root / "to").symlink_to("dir/none")
     (root / "é\n -*").write_text("odd")
+    (root / "é").write_text("odd")
     (root / os.fsdecode(b"\xff")).write_text("no text")
     os.setxattr(root / "run", "user.one", b"1")
     (root / ".dockerignore").write_text("ignored\nDockerfile\n")
@@ -212,7 +215,7 @@ def fill(root: Path) -> str:
     for number in range(700):
         (root / f"dir/{number}").write_text(str(number))
     seen = "RUN find /all -exec stat -c '%n %a %F' {} + > /seen"
-    return f"FROM {BUSYBOX}\nCOPY . /all\n{seen}\nCOPY dir/second run /some/\n"
+    return f"FROM {BUSYBOX}\nCOPY . /all\n{seen}\nCOPY dir/second run é /some/\n"
 
 
 async def test_what_docker_has_built_comes_out_of_the_cache(
