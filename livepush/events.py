@@ -59,6 +59,16 @@ class LivepushStart(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesSyncing(Event):
+    """`written` of the `of` entries that a step brings are on their way; told once a second."""
+
+    name: ClassVar[str] = "filesSyncing"
+    stage_idx: int
+    written: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesSynced(Event):
     """Entries of the build context, or of another stage, are in a stage's container."""
 
@@ -174,6 +184,7 @@ class Error(Event):
 EVENTS: tuple[type[Event], ...] = (
     Ready,
     LivepushStart,
+    FilesSyncing,
     FilesSynced,
     CommandExecute,
     CommandOutput,

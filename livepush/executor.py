@@ -256,6 +256,7 @@ class Executor:
             journal=None if ours else self._journal,
             touched=Touched() if ours or touched is None else touched,
             restarts=self._restarts,
+            tell=partial(self._tell_syncing, stage.index),
         )
 
     async def _begin(
@@ -337,6 +338,9 @@ class Executor:
         done = container.acknowledge(action.position)
         self._tell_synced(action.stage, done, began)
         return Performed(bool(done), refusal)
+
+    def _tell_syncing(self, stage: int, written: int, of: int) -> None:
+        self._emit(events.FilesSyncing(stage_idx=stage, written=written, of=of))
 
     def _tell_synced(self, stage: int, done: Landing, began: float) -> None:
         if done:

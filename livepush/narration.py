@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from livepush import events
@@ -20,6 +20,7 @@ from livepush.plan import Action, Plan, make_plan
 Tone = Literal["plain", "strong", "dim", "good", "bad", "warn"]
 
 _MOST = 3  # names in a list
+_PACE = 5.0  # seconds between two lines that tell how far the copying is
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Narrator:
         self._plan = Plan()
         self._owed: tuple[str, ...] = ()
         self._began: datetime | None = None
+        self._told_at = datetime.now(UTC)  # how far the copying is
         self._step = self._failure = ""
         self._rebuild = self._explained = False
         self._hint = ""
@@ -75,6 +77,11 @@ class Narrator:
                 yield self._ready(event)
             case events.LivepushStart():
                 yield from self._start(event)
+            case events.FilesSyncing():
+                self.activity = f"copying files: {event.written:,} of {event.of:,}"
+                if (event.time - self._told_at).total_seconds() >= _PACE:
+                    self._told_at = event.time
+                    yield Line(f"  {self.activity}", "dim")
             case events.FilesSynced():
                 if self._verbose:
                     yield Line(f"  {_synced(event)}{self._where(event.stage_idx)}", "dim")
@@ -119,7 +126,7 @@ class Narrator:
         if not self._plan and not self._subject.rehearsed:
             yield Line(f"{what}: no step takes it" if paths else "nothing to do", "dim")
             return
-        self.activity = "copying files"
+        self.activity, self._told_at = "copying files", event.time
         older = ", and what was owed" if paths - {*event.changed, *event.deleted} else ""
         yield Line(what + older if event.changed or event.deleted else what, "strong")
         if self._verbose or self._subject.rehearsed:

@@ -6,7 +6,9 @@ container is not its own, and stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import anyio.to_thread
@@ -39,6 +41,7 @@ from livepush.tree import Tree
 from livepush.users import Users
 
 _MADE = Entry("dir", 0o755)
+_PACE = 1.0  # seconds between two tellings of how far an upload is
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,13 @@ class StageContainer:
         journal: Journal | None = None,
         touched: Touched = Touched(),  # noqa: B008  # it is frozen
         restarts: bool = True,
+        tell: Callable[[int, int], None] = lambda written, of: None,
     ) -> None:
+        """`tell` takes once a second of an upload how many entries of how many are on their way."""
         self.id = container
         self.stage = stage
         self._engine = engine
+        self._tell = tell
         self._mounted = Mounted(engine, container, mounts)
         self._landed = Landed(stage.steps)
         self._users = Users(engine, container, stage.steps)
@@ -389,7 +395,8 @@ class StageContainer:
         def note(one: Sent) -> None:
             sent[one.path] = one.item
 
-        await self._engine.put(self.id, pack(items.items(), files, note, attributes=True))
+        archive = pack(items.items(), files, note, attributes=True)
+        await self._engine.put(self.id, _paced(archive, lambda: self._tell(len(sent), len(items))))
         return {path: item for path, item in sent.items() if path in written}
 
     def _note(self, paths: Collection[str]) -> None:
@@ -403,3 +410,16 @@ class StageContainer:
             size=sum(item.entry.size for item in sent.values()),
         )
         self._done[position] = self._done.get(position, Landing()).plus(done)
+
+
+async def _paced(
+    pieces: AsyncGenerator[bytes, None], tell: Callable[[], None]
+) -> AsyncGenerator[bytes, None]:
+    """The same pieces; once a second, `tell` is called."""
+    due = time.monotonic() + _PACE
+    async with aclosing(pieces):
+        async for piece in pieces:
+            yield piece
+            if time.monotonic() >= due:
+                tell()
+                due = time.monotonic() + _PACE

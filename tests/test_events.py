@@ -25,6 +25,11 @@ GOLDEN: list[tuple[Event, str]] = [
         '"changed":["a","b"],"deleted":[],"plan":["stage 0","  copy"]}',
     ),
     (
+        events.FilesSyncing(time=WHEN, push=1, stage_idx=0, written=200, of=3000),
+        '{"event":"filesSyncing","time":"2026-01-02T03:04:05.678900Z","push":1,'
+        '"stageIdx":0,"written":200,"of":3000}',
+    ),
+    (
         events.FilesSynced(
             time=WHEN, push=1, stage_idx=0, written=2, deleted=1, bytes=3, seconds=0.12345678
         ),

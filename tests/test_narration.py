@@ -63,6 +63,22 @@ def synced(stage: int) -> Event:
     return events.FilesSynced(stage_idx=stage, written=3, deleted=1, bytes=12345, seconds=0.004)
 
 
+def test_how_far_the_copying_is_is_told_now_and_then() -> None:
+    teller = narrator()
+    began = start("package.json")
+    teller.tell(began)
+    lines = []
+    for second in range(1, 12):
+        time = began.time + timedelta(seconds=second)
+        syncing = events.FilesSyncing(stage_idx=0, written=second * 1000, of=20000, time=time)
+        lines += teller.tell(syncing)
+        assert teller.activity == f"copying files: {second},000 of 20,000"
+    assert [line.text for line in lines] == [
+        "  copying files: 5,000 of 20,000",
+        "  copying files: 10,000 of 20,000",
+    ]
+
+
 def test_a_push_is_told_with_what_it_led_to_and_why() -> None:
     push = [
         start("package.json"),

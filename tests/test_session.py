@@ -9,13 +9,14 @@ from pathlib import Path
 import anyio
 import pytest
 
+from livepush import stage_container
 from livepush.errors import (
     ContainerNotRunningError,
     EngineError,
     InvalidArgumentError,
     NoShellError,
 )
-from livepush.events import Event
+from livepush.events import Event, FilesSyncing
 from livepush.push import PushResult
 from livepush.session import Livepush
 from livepush.testing import FakeEngine, FakeImage, FakeLayer, Files, Node
@@ -116,6 +117,25 @@ async def world(tmp_path: Path, fake_engine: FakeEngine) -> AsyncIterator[Open]:
     yield make
     for there in opened:
         await there.session.aclose()
+
+
+async def test_how_far_a_large_push_is_is_told(
+    world: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = await world(PLAIN, deps="d1", src__main="one")
+    names = [f"src/{number}" for number in range(40)]
+    for name in names:
+        (web.root / name).write_bytes(bytes(50_000))
+    told: list[Event] = []
+    web.session.on("filesSyncing", told.append)
+    await web.session.perform_livepush(names[:2])
+    assert told == [], "it takes no second"
+    monkeypatch.setattr(stage_container, "_PACE", 0.0)
+    await web.session.perform_livepush(names[2:])
+    steps = [(each.written, each.of) for each in told if isinstance(each, FilesSyncing)]
+    assert len(steps) > 2
+    assert steps == sorted(set(steps))
+    assert steps[-1] == (38, 38)
 
 
 async def test_a_source_file_is_copied_and_the_application_restarted(world: Open) -> None:
