@@ -7,9 +7,10 @@ line, may hold an ignore file that is not the user's, which is no difference.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import anyio.to_thread
@@ -18,7 +19,9 @@ from livepush.archive import Fetched, Files, NoFiles, fetch, pack
 from livepush.buildcontext import BuildContext
 from livepush.engine import Engine
 from livepush.manifest import Item
-from livepush.model import Entry
+from livepush.model import Copy, Entry, Fixed, Step, origins
+from livepush.pattern import below
+from livepush.selection import MissingSource, matches
 from livepush.tree import Tree
 
 _IGNORE = ".dockerignore"
@@ -58,6 +61,28 @@ def _copied(theirs: Entry, files: Files, written: Entry, sent: Entry) -> Entry:
         content = file.read()
     digest = hashlib.sha256(content).digest()
     return replace(kept, mode=mode, size=len(content), content=content, digest=digest)
+
+
+def reaches(step: Step, sent: BuildContext, stages: Collection[int]) -> bool:
+    """Whether `step` may take what livepush alone was `sent` for, or anything of those stages."""
+    if any(origin in stages for origin in origins(step)):
+        return True
+    own = sent.own
+    return bool(own) and any(
+        below(source, path) is not None for source in _followed(step, sent.tree) for path in own
+    )
+
+
+def _followed(step: Step, tree: Tree) -> Iterator[str]:
+    """What a step copies of the context `tree`, and where links among that lead."""
+    if isinstance(step, Fixed):
+        sources = step.sources
+    else:
+        sources = step.sources if isinstance(step, Copy) and step.origin is None else ()
+    for source in sources:
+        yield source
+        with contextlib.suppress(MissingSource):
+            yield from filter(None, map(tree.resolve, matches(tree, source)))
 
 
 async def corrected(engine: Engine, container: str, sent: BuildContext) -> None:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
 
 from livepush import events
-from livepush.additions import as_theirs, corrected
+from livepush.additions import as_theirs, corrected, reaches
 from livepush.archive import Files
 from livepush.buildcontext import BuildContext
 from livepush.building import Commands
@@ -34,13 +34,12 @@ from livepush.events import Event, Output
 from livepush.image_files import ImageFiles
 from livepush.journal import Journal, Touched
 from livepush.manifest import Conflict
-from livepush.model import Copy, Fixed, Graph, MakeDir, Run, Stage, Step, origins
+from livepush.model import Copy, Graph, MakeDir, Run, Stage
 from livepush.origin import Bundle, fetch_copied
 from livepush.owner import UnknownOwner
-from livepush.pattern import below
 from livepush.plan import Action, StepRef
 from livepush.renewal import Renewal
-from livepush.selection import MissingSource, matches
+from livepush.selection import MissingSource
 from livepush.stage_container import EntangledError, Landing, StageContainer
 from livepush.stage_image import StageBuilder, StageImage
 from livepush.stages import SCRATCH
@@ -291,7 +290,7 @@ class Executor:
     async def _correct(self, stage: StageContainer, sent: BuildContext) -> None:
         """Puts right what livepush alone was sent for, in a container that was built from it."""
         index = stage.stage.index
-        if any(_reaches(step, sent, self._given) for step in stage.stage.steps):
+        if any(reaches(step, sent, self._given) for step in stage.stage.steps):
             self._given.add(index)
             if index != self._target:
                 await corrected(self._engine, stage.id, sent)
@@ -457,28 +456,6 @@ class Executor:
         container = self._stages[action.stage].id
         await self._engine.restart(container, grace=self._restart_grace)
         self._emit(events.ContainerRestart(container_id=container))
-
-
-def _reaches(step: Step, sent: BuildContext, stages: Collection[int]) -> bool:
-    """Whether `step` may take what livepush alone was `sent` for, or anything of those stages."""
-    if any(origin in stages for origin in origins(step)):
-        return True
-    own = sent.own
-    return bool(own) and any(
-        below(source, path) is not None for source in _followed(step, sent.tree) for path in own
-    )
-
-
-def _followed(step: Step, tree: Tree) -> Iterator[str]:
-    """What a step copies of the context `tree`, and where links among that lead."""
-    if isinstance(step, Fixed):
-        sources = step.sources
-    else:
-        sources = step.sources if isinstance(step, Copy) and step.origin is None else ()
-    for source in sources:
-        yield source
-        with contextlib.suppress(MissingSource):
-            yield from filter(None, map(tree.resolve, matches(tree, source)))
 
 
 def _failed(step: Copy, name: Exception, why: str) -> StepFailedError:
