@@ -271,12 +271,12 @@ class Executor:
         await stage.open()
         if sent is not None:
             await self._correct(stage, sent)
-        stale = False
-        for position, step in enumerate(stage.stage.steps):
-            if not isinstance(step, Copy):
-                continue
-            tree = self._context().tree if sent is None else sent.files.tree
+        copies = [(i, step) for i, step in enumerate(stage.stage.steps) if isinstance(step, Copy)]
+        tree = self._context().tree if sent is None else sent.files.tree
+        for position, step in copies:
             await self._believe(stage, position, step, tree)
+        stale = False
+        for position, step in copies:
             if older is None or step.origin is not None or step.legacy:
                 continue
             if await stage.doubt_stale_modes(position, older):

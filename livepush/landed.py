@@ -118,6 +118,10 @@ class Landed:
             tuple(path for path in changes.deleted if not _hold(later, path)),
         )
 
+    def has_later(self, position: int, path: str) -> bool:
+        """Whether a later copy holds `path`, whatever commands stand between the two."""
+        return _hold([m for index, m in self._manifests.items() if index > position], path)
+
     def uncover(self, position: int, path: str) -> None:
         """The copy at `position` has to land `path` again, and what it has below it."""
         below = [held for held in self[position].items if held.startswith(f"{path}/")]
@@ -173,6 +177,18 @@ class Landed:
             if index != position and path in self[index].made:
                 return index, self[index].made[path]
         return None
+
+    def made_again_behind_command(self, position: int, path: str) -> bool:
+        """Whether a copy makes `path` otherwise than that at `position`, but behind a command.
+
+        Whether the command makes it before, only a build can tell.
+        """
+        is_behind = False
+        for index, step in enumerate(self._steps):
+            is_behind = is_behind or (index > position and isinstance(step, Run))
+            if index != position and path in self[index].made:
+                return is_behind and self[index].made[path] != self[position].made[path]
+        return False
 
     def has_directory(self, position: int, path: str) -> bool | None:
         """Whether a step before `position` makes a directory at `path`.

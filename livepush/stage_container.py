@@ -62,7 +62,7 @@ class Landing:
 
 
 class EntangledError(Exception):
-    """A copy makes another thing of what a later one copies to, which a build best begins with."""
+    """What a later copy comes to hangs on a copy, in a way that only a build can tell."""
 
 
 class StageContainer:
@@ -196,6 +196,8 @@ class StageContainer:
         for path, item in self._landed[position].items.items():
             old = before.get(path)
             was = older._stale.get(path, old.entry.mode if old is not None else None)
+            if self._landed.has_later(position, path):
+                continue  # it has the mode from there
             if item.entry.kind == "dir" and was not in (None, item.entry.mode):
                 stat = await self._engine.stat(self.id, path)
                 if stat is not None and (stat.kind, stat.mode) == ("dir", was):
@@ -335,6 +337,10 @@ class StageContainer:
                 if path == self._destinations[later].path and not other.dest_is_dir:
                     raise EntangledError(later)
                 raise Conflict(path)
+        for path in self._landed[position].made.keys() - wanted.made.keys() - wanted.items.keys():
+            again = self._landed.made_again_behind_command(position, path)
+            if again and await self._beneath.at(position, path) is None:
+                raise EntangledError(position)
         doubtful = doubts.doubtful(wanted, takes)
         wanted = await anyio.to_thread.run_sync(
             doubts.with_digests, wanted, landed, doubtful, files
