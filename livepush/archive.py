@@ -36,6 +36,8 @@ from livepush.tree import Tree, clean
 CHUNK = 1024 * 1024  # bytes read and sent at once
 SPOOL_IN_MEMORY = 8 * 1024 * 1024  # bytes of a fetched archive that need no file on disk
 _KINDS = {tarfile.DIRTYPE: "dir", tarfile.SYMTYPE: "link"}
+BROKEN = (tarfile.TarError, ValueError, OverflowError, RecursionError)
+"""What `tarfile` raises for bytes that are no archive, or one that is made to harm."""
 _XATTR = "SCHILY.xattr."  # what archives call the extended attributes
 _OURS = "user."  # of the build context's, builders give nobody else's with certainty
 
@@ -254,7 +256,7 @@ async def fetch(stream: AsyncGenerator[bytes, None], *, prefix: str) -> Fetched:
                 async for piece in pieces:
                     await anyio.to_thread.run_sync(archive.write, piece)
             fetched = await anyio.to_thread.run_sync(_indexed, archive, prefix)
-        except tarfile.TarError as error:
+        except BROKEN as error:
             raise EngineError(f"the engine sent a broken archive of {prefix}/: {error}") from None
         unowned.pop_all()  # it is the caller's to close from here on
         return fetched
@@ -272,7 +274,7 @@ async def first_entry(stream: AsyncGenerator[bytes, None]) -> Entry:
                 for member in reader.feed(piece):
                     if isinstance(member, tarfile.TarInfo):
                         return entry_of(member)
-    except tarfile.TarError as error:
+    except BROKEN as error:
         raise EngineError(f"the engine sent a broken archive: {error}") from None
     raise EngineError("the engine sent an empty archive")
 

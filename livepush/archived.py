@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from dataclasses import replace
 
-from livepush.archive import Files
+from livepush.archive import BROKEN, Files
 from livepush.model import Copy, Fixed, Graph, Stage, Step
 from livepush.selection import MissingSource, matches
 
@@ -47,5 +47,5 @@ def _is_archive(path: str, files: Files) -> bool:
     try:
         with files.open_file(path) as file, tarfile.open(fileobj=file, mode="r:*") as archive:
             return archive.next() is not None
-    except (tarfile.ReadError, EOFError, OSError):
+    except (*BROKEN, EOFError, OSError):
         return False

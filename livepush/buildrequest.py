@@ -62,7 +62,15 @@ async def build(
             # The engine's own builder reads the whole Dockerfile before it begins to answer.
             raise BuildFailedError(error.message) from error
         raise
+    except OSError as error:  # of a file of the context: all else is the engine's
+        raise unreadable(error) from error
     return followed.result()
+
+
+def unreadable(error: OSError) -> BuildFailedError:
+    """What a build fails for where a file of its context cannot be read."""
+    what = f"{error.filename!r}" if error.filename else "a file"
+    return BuildFailedError(f"The build failed: {what} could not be read: {error.strerror}")
 
 
 async def _by_its_own(

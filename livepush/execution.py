@@ -183,8 +183,7 @@ class Execution:
                 raise
         if running:
             # Its id may be another session's by now.
-            argv = shell.ending(self._name, _NO_MARK, grace)
-            await _as_root(self._requests, self.container.id, argv, self.container.env)
+            await self._ended(self._name, _NO_MARK, grace)
 
     async def _end_session(self, grace: float) -> None:
         if self._session.cancelled() or not self._supervised or not self._id:
@@ -199,8 +198,13 @@ class Execution:
             if not running:
                 return
             session = self._name
+        await self._ended(session, mark, grace)
+
+    async def _ended(self, session: str, mark: str, grace: float) -> None:
         argv = shell.ending(session, mark, grace)
-        await _as_root(self._requests, self.container.id, argv, self.container.env)
+        status, said = await _as_root(self._requests, self.container.id, argv, self.container.env)
+        if status:
+            raise EngineError(f"A command in the container {self.container.name} goes on: {said}")
 
 
 async def delete(

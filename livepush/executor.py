@@ -27,6 +27,7 @@ from livepush.engine import BuildOutput, BuildProgress, BuildStep, Engine
 from livepush.errors import (
     BuildFailedError,
     ContainerNotRunningError,
+    EngineError,
     NoShellError,
     UnsupportedError,
 )
@@ -117,6 +118,8 @@ class Executor:
         self._labels = labels
         self._target = graph.target.index
         self._played = dict(played)
+        self._adopted: tuple[Stage, ...] = ()
+        self._carries = False  # whether the application's container has been changed by a build
         self._images: dict[str, ImageFiles] = {}
         self._given: set[int] = set()  # stages whose builds may hold what only livepush was sent
         self._mounts = tuple(mounts)
@@ -145,8 +148,13 @@ class Executor:
     def adopt(self, graph: Graph, builder: StageBuilder) -> None:
         """Follows the same steps with other build arguments from now on."""
         self._builder = builder
-        for stage in graph.followed():
+        self._adopted = tuple(graph.followed())
+
+    def _take_over(self) -> None:
+        """Goes over to the steps that were adopted, between two actions."""
+        for stage in self._adopted:
             self._stages[stage.index].stage = stage
+        self._adopted = ()
 
     async def is_built(self) -> bool:
         """Whether the application's container is what a build would make of its stage now.
@@ -164,6 +172,7 @@ class Executor:
             if uncached:
                 raise _NotCached
 
+        self._take_over()
         container = self._stages[self._target]
         try:
             built = await self._builder.build(container.stage, self._context(), tell)
@@ -188,6 +197,7 @@ class Executor:
         `StepFailedError` where a build would fail as well, `EngineError` where the engine does, and
         `ContainerNotRunningError` where the application's container is gone or paused.
         """
+        self._take_over()
         try:
             return await self._performed(action)
         except ContainerNotRunningError:
@@ -226,7 +236,8 @@ class Executor:
             return Performed(changed=True)
         if isinstance(step, MakeDir):
             return Performed(await container.make(step))
-        assert isinstance(step, Copy)  # noqa: S101  # no other step is ever planned
+        if not isinstance(step, Copy):
+            return await self._build(action)  # of what was a file as it was planned, and an archive
         try:
             performed = await self._copy(container, action, step)
         except EntangledError:
@@ -404,23 +415,40 @@ class Executor:
         old = self._stages[action.stage]
         built = await self._built(old.stage)
         older = self._played[action.stage].image
-        if action.stage == self._target:
-            container, performed = old.id, await self._renew(old, built, action)
-        else:
-            container = await self._engine.create(
-                built.id, labels=self._labels(old.stage), start=old.stage.image != SCRATCH
-            )
-            performed = Performed(built.id != older.id or bool(old.touched))
-        played = Played(container, built)
-        fresh = self._playing(old.stage, played)
-        await self._engine.attend(container)
-        stale = await self._begin(fresh, built.sent, old)
+        async with contextlib.AsyncExitStack() as unowned:
+            if action.stage == self._target:
+                container, performed = old.id, await self._renew(old, built, action)
+            else:
+                container = await self._engine.create(
+                    built.id, labels=self._labels(old.stage), start=old.stage.image != SCRATCH
+                )
+                if built.id != older.id:
+                    unowned.push_async_callback(self._remove_image, built.id)
+                unowned.push_async_callback(self._remove, container)
+                performed = Performed(built.id != older.id or bool(old.touched))
+            played = Played(container, built)
+            fresh = self._playing(old.stage, played)
+            await self._engine.attend(container)
+            stale = await self._begin(fresh, built.sent, old)
+            unowned.pop_all()
         self._stages[action.stage], self._played[action.stage] = fresh, played
         if container != old.id:
-            await self._engine.remove(old.id)
+            await self._remove(old.id)
         if older.sent is not None and older.id != built.id:
-            await self._engine.remove_image(older.id)
-        return replace(performed, changed=performed.changed or stale)
+            await self._remove_image(older.id)
+        carried = action.stage == self._target and self._carries
+        self._carries = self._carries and action.stage != self._target
+        return replace(performed, changed=performed.changed or stale or carried)
+
+    async def _remove(self, container: str) -> None:
+        """Removes a container of a stage, or leaves it to the end of the session."""
+        with anyio.CancelScope(shield=True), contextlib.suppress(EngineError):
+            await self._engine.remove(container)
+
+    async def _remove_image(self, image: str) -> None:
+        """Removes an image of a stage, or leaves it to the end of the session."""
+        with anyio.CancelScope(shield=True), contextlib.suppress(EngineError):
+            await self._engine.remove_image(image)
 
     async def _built(self, stage: Stage) -> StageImage:
         commands = Commands(stage.index, self._emit)
@@ -439,6 +467,7 @@ class Executor:
         theirs = partial(as_theirs, sent=sent, files=sent.files)
         delta, files = await self._renewal.changes(built.id, stage.touched, theirs)
         refusal = ""
+        self._carries = self._carries or bool(delta)
         try:
             stage.touch([*delta.written, *delta.deleted])
             await self._renewal.carry(delta, files, restarts=stage.restarts(action.begins))

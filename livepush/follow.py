@@ -37,6 +37,7 @@ from livepush.lull import Lull
 from livepush.model import Changes
 from livepush.presence import Presence
 from livepush.push import Pushes
+from livepush.shield import finish
 from livepush.unsettled import Unsettled
 from livepush.watch import EVERYTHING, Hints, Watcher
 
@@ -159,7 +160,13 @@ class _Follower:
                 await self._look(hints)
 
     async def _look(self, hints: Hints) -> bool:
-        """Owes what has really changed where `hints` point; whether that could be seen."""
+        """Owes what has really changed where `hints` point; whether that could be seen.
+
+        What is seen once is told only once: it is owed also where this is cancelled meanwhile.
+        """
+        return await finish(self._seen(hints))
+
+    async def _seen(self, hints: Hints) -> bool:
         since = time.monotonic()
         async with self._looking:
             self._unseen |= hints

@@ -123,7 +123,7 @@ class Call:
 
     def __init__(self, server: Server, stream: int, headers: Mapping[str, list[str]]) -> None:
         self.metadata = headers
-        self.path = headers[":path"][0]
+        self.path = headers.get(":path", [""])[0]
         self.stream = stream
         self.scope = anyio.CancelScope()
         self._server = server
@@ -184,5 +184,5 @@ Method = Callable[[Call], Awaitable[None]]
 def _texts(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in headers:
-        found.setdefault(name.decode(), []).append(value.decode(errors="replace"))
+        found.setdefault(name.decode(errors="replace"), []).append(value.decode(errors="replace"))
     return found

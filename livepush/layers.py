@@ -15,7 +15,7 @@ import zlib
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from livepush.archive import SPOOL_IN_MEMORY, Fetched, entry_of
+from livepush.archive import BROKEN, SPOOL_IN_MEMORY, Fetched, entry_of
 from livepush.model import Copy, Entry, MakeDir, Run, Step
 from livepush.saved import MANIFEST, SavedStream
 from livepush.tree import Tree, above, clean
@@ -69,7 +69,7 @@ async def read_layers(saved: AsyncIterable[bytes], wanted: Wanted) -> tuple[Laye
             for file, what in stream.feed(piece):
                 if isinstance(what, tarfile.TarInfo):
                     drafts.setdefault(file, _Draft()).add(what, wanted)
-    except (tarfile.TarError, zlib.error):
+    except (*BROKEN, zlib.error):
         return None
     history = _history(stream)
     if history is None:

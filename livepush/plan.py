@@ -177,8 +177,11 @@ def rerun(graph: Graph, command: StepRef, because: frozenset[str]) -> Plan:
     return replace(plan, actions=tuple(actions))
 
 
-def anew(graph: Graph, stages: Collection[int]) -> Plan:
-    """What it takes to have `stages` built and made like that, whatever has changed."""
+def anew(graph: Graph, stages: Collection[int], *, broken_off: bool = False) -> Plan:
+    """What it takes to have `stages` built and made like that, whatever has changed.
+
+    Where a push was `broken_off` before, its restart may be all that is lacking.
+    """
     actions = [
         Action(
             stage=stage.index,
@@ -195,7 +198,7 @@ def anew(graph: Graph, stages: Collection[int]) -> Plan:
     ]
     own = [action for action in actions if action.stage == graph.target.index]
     if own and _restarts(graph.target, own):
-        actions.append(_restart(graph.target, own))
+        actions.append(replace(_restart(graph.target, own), due=broken_off))
     return Plan(tuple(actions), names=_names(graph))
 
 

@@ -128,8 +128,14 @@ class Presence:
         if self._in_vain == (info.id, self.saves):
             return
         self._in_vain = info.id, self.saves
+        older = self._session.container.id
         await self._session.reattach()
-        self._session.pushes.emit(events.ContainerStarted(container_id=info.id))
+        self.waits = False  # what the older one lacked
+        if self._ran:
+            self._session.pushes.emit(events.ContainerStopped(container_id=older))
+        self._ran = _runs(info)
+        if self._ran:
+            self._session.pushes.emit(events.ContainerStarted(container_id=info.id))
         await self._catch_up()
         self._begin_with(info)
 

@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mappi
 from contextlib import aclosing
 from dataclasses import replace
 
+from livepush.archive import BROKEN
 from livepush.engine import ContainerInfo, Engine
 from livepush.errors import EngineError, NoShellError
 from livepush.mounts import is_within, touching
@@ -137,7 +138,7 @@ async def _members(engine: Engine, container: str, directory: str) -> dict[str, 
         stream.end()  # what is not known of would go with the directory
     except FileNotFoundError:
         return {}
-    except tarfile.TarError as error:
+    except BROKEN as error:
         raise EngineError(f"The engine sent a broken archive of {directory}: {error}") from error
     for member in found.values():
         if member.islnk():

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -48,6 +49,7 @@ from livepush.push import Pushes, PushResult
 from livepush.rearguing import with_commands
 from livepush.repetition import unsafe_steps
 from livepush.stage_image import StageBuilder, StageImage
+from livepush.tree import Tree
 
 if TYPE_CHECKING:
     from livepush.docker import Client
@@ -230,7 +232,8 @@ class Livepush:
                 tasks.start_soon(self._clean_up_early)
                 await self.cancel()
             if self._current and self._pushes.settled:
-                await anyio.to_thread.run_sync(lambda: self._journal.settle(self._state()))
+                state = partial(self._state, self._known.files.tree)  # what is settled, not later
+                await anyio.to_thread.run_sync(lambda: self._journal.settle(state()))
             await self._stack.aclose()
 
     async def _clean_up_early(self) -> None:
@@ -333,13 +336,15 @@ class Livepush:
             if copies is not None:
                 return copies
         given = [] if self._request.stage_images is None else graph.stages[:-1]
-        return anew(graph, {graph.target.index, *(stage.index for stage in given)})
+        broken_off = bool(self._journal.touched) and not self._journal.settled
+        stages = {graph.target.index, *(stage.index for stage in given)}
+        return anew(graph, stages, broken_off=broken_off)
 
     async def _is_current(self) -> bool:
-        if self._journal.settled == await anyio.to_thread.run_sync(self._state):
+        context, tree = self._known.context, self._known.files.tree
+        if self._journal.settled == await anyio.to_thread.run_sync(self._state, tree):
             return True
         image = await self._engine.image(self._info.image)
-        context, tree = self._known.context, self._known.files.tree
         if not self._journal.touched and not await anyio.to_thread.run_sync(
             may_be_newer, context, tree, image
         ):
@@ -350,12 +355,12 @@ class Livepush:
             return False
         return await self._executor.is_built()
 
-    def _state(self) -> str:
-        """A digest of all that what is in the container depends on."""
+    def _state(self, tree: Tree) -> str:
+        """A digest of all that what is in the container depends on, of the context `tree`."""
         request = self._request
         live = request.dockerfile.generate_live_dockerfile()
         args = repr(sorted(request.build_args.items()))
-        return state_of(self._known.files.tree, self._info.image, live, args, request.target)
+        return state_of(tree, self._info.image, live, args, request.target)
 
     async def reread(self, hints: Collection[str]) -> Changes:
         """Reads the context anew where `hints` point; what differs from what was known.

@@ -11,6 +11,7 @@ from itertools import count
 
 from livepush.archive import pack
 from livepush.buildcontext import BuildContext
+from livepush.buildrequest import unreadable
 from livepush.engine import (
     CREATED,
     LABEL,
@@ -171,7 +172,10 @@ class FakeEngine(Engine):
         cached: bool = True,
     ) -> str:
         self._called("build", target, dict(build_args or {}))
-        archive = await _whole(pack(context.items.items(), context.files, lambda _: None))
+        try:
+            archive = await _whole(pack(context.items.items(), context.files, lambda _: None))
+        except OSError as error:
+            raise unreadable(error) from error
         if self._builder is None:
             raise EngineError("This engine has no builder.")
         image = self._builder(archive, context.text, target, tell or _unheard)
