@@ -12,6 +12,9 @@ from livepush.selection import MissingSource, matches
 _REASON = "unpacks an archive, which is not replayed live"
 
 
+_ZSTD = b"\x28\xb5\x2f\xfd"  # with which what zstd has compressed begins
+
+
 def without_archives(graph: Graph, files: Files) -> Graph:
     """The stages with every `ADD` that unpacks something as a step that only a build can take.
 
@@ -45,6 +48,9 @@ def _is_archive(path: str, files: Files) -> bool:
     if entry is None or entry.kind != "file":
         return False
     try:
+        with files.open_file(path) as file:
+            if file.read(len(_ZSTD)) == _ZSTD:
+                return True  # or a file, to older versions: a build tells
         with files.open_file(path) as file, tarfile.open(fileobj=file, mode="r:*") as archive:
             return archive.next() is not None
     except (*BROKEN, EOFError, OSError):

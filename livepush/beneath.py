@@ -103,7 +103,7 @@ class Beneath:
                     return None
                 if inner in layer.entries:
                     return await self._written(index, path, layer, inner)
-        entry = await self._base.entry(path)
+        entry = await self._base.entry(f"/{await self._inner(path)}")
         return None if entry is None else Held(entry, "base")
 
     async def above(self, position: int, paths: Collection[str]) -> frozenset[int]:
@@ -130,8 +130,9 @@ class Beneath:
         parts: list[Fetched] = []
         try:
             for path in files.keys() - in_layers.keys():
-                fetched = await self._base.fetch(f"/{path}")
-                parts.append(fetched)
+                inner = await self._inner(f"/{path}")
+                fetched = await self._base.fetch(f"/{inner}")
+                parts.append(replace(fetched, spans={path: fetched.spans[inner]}))
             if in_layers:
                 async with aclosing(self._engine.save(self._image)) as saved:
                     parts.append(await read_files(saved, in_layers))

@@ -9,7 +9,7 @@ copied to. It is settled when a file comes in that directory's place.
 from __future__ import annotations
 
 from livepush.beneath import Beneath, Held
-from livepush.engine import Engine
+from livepush.engine import Engine, PathStat
 from livepush.landed import Landed
 from livepush.manifest import Conflict, Destination, manifest
 from livepush.model import Copy
@@ -31,16 +31,24 @@ class Destinations:
 
     async def learn(self, position: int, step: Copy) -> None:
         """Asks the container what stands at the destination of `step`."""
-        path, is_dir = step.dest, False
-        stat = await self._engine.stat(self._container, path)
-        if stat is not None and stat.kind == "link":
-            path = stat.target
-            stat = await self._engine.stat(self._container, path)
+        path, stat = await self._followed(step)
+        is_dir = False
         if stat is not None and stat.kind == "dir":
             is_dir = True
         self._known[position] = Destination(path, step.dest_is_dir or is_dir)
         if not is_dir:
             self._before[position] = False
+
+    async def moved(self, position: int, step: Copy) -> bool:
+        """Whether a link at the destination leads elsewhere by now."""
+        path, _ = await self._followed(step)
+        return path != self._known[position].path
+
+    async def _followed(self, step: Copy) -> tuple[str, PathStat | None]:
+        stat = await self._engine.stat(self._container, step.dest)
+        if stat is None or stat.kind != "link":
+            return step.dest, stat
+        return stat.target, await self._engine.stat(self._container, stat.target)
 
     def built(self, position: int, step: Copy, tree: Tree) -> None:
         """What stands there comes from `tree`: a file would be there in place of a directory."""

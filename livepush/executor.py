@@ -46,6 +46,8 @@ from livepush.stage_image import StageBuilder, StageImage
 from livepush.stages import SCRATCH
 from livepush.tree import Tree
 
+_AT_ODDS = (UnsupportedError, MissingSource, Conflict, UnknownOwner, EntangledError)
+
 Emit = Callable[[Event], None]
 Labels = Callable[[Stage | None], Mapping[str, str]]
 """The labels of what is made for a stage, or for all of the session."""
@@ -293,7 +295,7 @@ class Executor:
             if await stage.doubt_stale_modes(position, older):
                 stale = True
                 # What is newer than the build and at odds with the step is owed anyway.
-                with contextlib.suppress(UnsupportedError, MissingSource, Conflict, UnknownOwner):
+                with contextlib.suppress(*_AT_ODDS):
                     await stage.land(position, self._context(), on_behalf_of=position)
                 stage.acknowledge(position)
         return stale

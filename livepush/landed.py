@@ -178,18 +178,6 @@ class Landed:
                 return index, self[index].made[path]
         return None
 
-    def made_again_behind_command(self, position: int, path: str) -> bool:
-        """Whether a copy makes `path` otherwise than that at `position`, but behind a command.
-
-        Whether the command makes it before, only a build can tell.
-        """
-        is_behind = False
-        for index, step in enumerate(self._steps):
-            is_behind = is_behind or (index > position and isinstance(step, Run))
-            if index != position and path in self[index].made:
-                return is_behind and self[index].made[path] != self[position].made[path]
-        return False
-
     def has_directory(self, position: int, path: str) -> bool | None:
         """Whether a step before `position` makes a directory at `path`.
 

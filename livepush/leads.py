@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 
-from livepush.model import Copy, Graph
+from livepush.model import Copy, Fixed, Graph
 from livepush.pattern import literal_part
 from livepush.plan import StepRef
 from livepush.selection import MissingSource, matches
@@ -24,7 +24,7 @@ def leads(graph: Graph, tree: Tree) -> Leads:
     found: dict[str, set[StepRef]] = {}
     for stage in graph.followed():
         for position, step in enumerate(stage.steps):
-            if isinstance(step, Copy) and step.origin is None:
+            if isinstance(step, Fixed) or (isinstance(step, Copy) and step.origin is None):
                 for path in itertools.chain.from_iterable(_behind(tree, s) for s in step.sources):
                     found.setdefault(path, set()).add((stage.index, position))
     return {path: frozenset(refs) for path, refs in found.items()}

@@ -49,7 +49,9 @@ def carried(image: Tree, older: Tree, here: Tree, touched: Touched) -> Delta:
 
 
 def _same(one: Entry | None, other: Entry) -> bool:
-    return one is not None and _look(one) == _look(other)
+    if one is None or _look(one) != _look(other):
+        return False
+    return one.xattrs == other.xattrs or None in (one.xattrs, other.xattrs)
 
 
 def _look(entry: Entry) -> tuple[object, ...]:

@@ -67,7 +67,12 @@ def claimed(copy: Copy) -> tuple[str, ...]:
 
 def leaves_out(copy: Copy, source: str, path: str) -> bool:
     """Whether `--exclude` keeps `path`, which the source takes, and all below it out of `copy`."""
-    if not copy.exclude or source not in copy.sources:
+    if not copy.exclude:
         return False
-    rest, taken = below(source, path) or "", selection(copy, copy.sources.index(source))
+    among = [index for index, each in enumerate(claimed(copy)) if each == source]
+    return bool(among) and all(_excluded(copy, index, path) for index in among)
+
+
+def _excluded(copy: Copy, index: int, path: str) -> bool:
+    rest, taken = below(copy.sources[index], path) or "", selection(copy, index)
     return not (taken.takes(rest) or taken.may_take_below(rest))

@@ -19,6 +19,7 @@ from livepush.beneath import Beneath
 from livepush.clearing import Clearing, cleared
 from livepush.destinations import Destinations
 from livepush.engine import Command, Engine, OutputSink
+from livepush.entanglement import contested, entangled
 from livepush.errors import NoShellError, UnsupportedError
 from livepush.image_files import ImageFiles
 from livepush.journal import Journal, Touched
@@ -226,6 +227,9 @@ class StageContainer:
         """
         step = self._copies()[position]
         await self._users.learn()
+        is_due = full and self._is_behind_command(position)
+        if is_due and await self._destinations.moved(position, step):
+            raise EntangledError(position)
         part = None if full else self._part(position, files.tree, takes)
         if part is None:
             await self._destinations.settle(position, step, files.tree, self._beneath)
@@ -256,6 +260,9 @@ class StageContainer:
             raise UnsupportedError(f"{step.text} {refusal}", line=step.line)
         unsent = changes.written.keys() - sent.keys()
         return frozenset(changes.written[path].source for path in unsent)
+
+    def _is_behind_command(self, position: int) -> bool:
+        return any(isinstance(step, Run) for step in self.stage.steps[:position])
 
     def acknowledge(self, position: int) -> Landing:
         """All that has landed on behalf of a step since the last call, also where it then failed.
@@ -337,10 +344,6 @@ class StageContainer:
                 if path == self._destinations[later].path and not other.dest_is_dir:
                     raise EntangledError(later)
                 raise Conflict(path)
-        for path in self._landed[position].made.keys() - wanted.made.keys() - wanted.items.keys():
-            again = self._landed.made_again_behind_command(position, path)
-            if again and await self._beneath.at(position, path) is None:
-                raise EntangledError(position)
         doubtful = doubts.doubtful(wanted, takes)
         wanted = await anyio.to_thread.run_sync(
             doubts.with_digests, wanted, landed, doubtful, files
@@ -351,6 +354,13 @@ class StageContainer:
         vanished = (path for path in takes if path and files.tree.get(path) is None)
         lost |= await self._standing.passed(step, destination, vanished)
         news = replace(news, deleted=tuple({*news.deleted, *lost}))
+        behind = self.stage.steps[position + 1 :]
+        makes = [self._landed[index] for index in self._copies() if index > position]
+        if entangled(behind, makes, landed, wanted, news):
+            raise EntangledError(position)
+        for path in contested(behind, makes, self._landed[position], wanted):
+            if await self._beneath.at(position, path) is None:
+                raise EntangledError(position)
         mount = await self._mounted.below(destination.path)
         refused = {mount(path) for path in (*news.written, *news.deleted)} - {""}
         written = wanted.items if full else news.written

@@ -53,7 +53,8 @@ FLOORS = tuple(
         """directives.dev_cmd_live directives.dev_copy directives.dev_env directives.dev_run
         directives.reading stages.arg stages.copy stages.env stages.from_ stages.onbuild
         stages.run stages.shell stages.user stages.workdir""",
-        "directives stages.add stage_container additions",
+        "directives stages.add entanglement additions",
+        "stage_container",
         "stages",
         # What repeating a command does, read off its script.
         "repetition.tokens repetition.regex",

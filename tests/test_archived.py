@@ -46,6 +46,7 @@ FILES = Context(
     {
         "d/plain": TAR,
         "a.tgz": gzip.compress(TAR),
+        "a.tar.zst": bytes.fromhex("28b52ffd") + b"whatever",
         "a.tar.xz": lzma.compress(TAR),
         "noext": bz2.compress(TAR),
         "only.gz": gzip.compress(b"text"),
@@ -67,6 +68,7 @@ FILES = Context(
         ("ADD a.tgz /o/", True),
         ("ADD a.tar.xz /o/", True),
         ("ADD noext /o/", True),
+        ("ADD a.tar.zst /o/", True),
         ("ADD fake.tar noext /o/", True),
         ("ADD n* /o/", True),
         ("ADD link /o/", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
@@ -74,6 +75,16 @@ def test_what_pushes_touched_comes_where_it_is_otherwise() -> None:
     assert sorted(delta.written) == ["/a"]
     assert sorted(delta.deleted) == ["/d/y/z", "/new"]
     assert carried(OLDER, OLDER, OLDER, touched) == Delta()
+
+
+def test_a_capability_alone_comes_as_well() -> None:
+    old, new = (
+        tree(a=replace(file("a"), xattrs=(("security.capability", value),)))
+        for value in (b"1", b"2")
+    )
+    assert list(carried(new, old, old, NOTHING).written) == ["/a"]
+    assert not carried(new, new, new, NOTHING)
+    assert not carried(tree(a=file("a")), old, old, NOTHING), "it is not known"
 
 
 def test_behind_commands_all_that_differs_comes() -> None:

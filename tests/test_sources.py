@@ -93,3 +93,24 @@ def test_what_links_lead_to_is_not_left_out() -> None:
 def test_a_file_that_a_wildcard_finds_is_not_left_out() -> None:
     assert not leaves_out(copy("*.md", exclude=("*",)), "*.md", "a.md")
     assert leaves_out(copy("d*", exclude=("x",)), "d*", "d1/x")
+
+
+def test_each_pattern_of_parents_decides_for_itself() -> None:
+    text = "FROM a\nCOPY --parents --exclude=**/*_test.go go.mod **/*.go /src/\n"
+    dockerfile = Dockerfile(text)
+    assert [action.line for action in dockerfile.plan(["cmd/main.go"], []).actions][:1] == [2]
+    assert dockerfile.plan(["cmd/main_test.go"], []).actions == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN --mount=type=bind,source=l,target=/r make",
+        "ADD https://x.y/z l /o/",
+        "ADD l /o/",
+    ],
+)
+def test_what_only_a_build_takes_is_led_to_as_well(line: str) -> None:
+    tree = Tree.of([("d", Entry("dir", 0o755)), ("l", Entry("link", 0o777, target="d"))])
+    graph = Dockerfile(f"FROM a\n{line}\n").graph()
+    assert leads(graph, tree)["d"] == {(0, 0)}
