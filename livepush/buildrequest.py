@@ -8,18 +8,20 @@ import posixpath
 import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from livepush.archive import pack
 from livepush.buildcontext import BuildContext
 from livepush.builders import Build
 from livepush.calls import Connection
-from livepush.engine import Tell
+from livepush.engine import BuildProgress, BuildStep, Tell
 from livepush.errors import BuildFailedError, EngineError
 from livepush.shield import settle
 
 _BAD_REQUEST = 400
 _PATIENCE = 3600  # seconds that a command in a build may be silent
+_SHORTEST = 4  # characters of a value that is not told
 _OWN, _BUILDKIT = "1", "2"  # the builders, as the API calls them
 _SESSION = "X-Docker-Expose-Session"  # how the headers of a session begin
 
@@ -56,15 +58,36 @@ async def build(
             async for piece in pieces:
                 for progress in followed.feed(piece):
                     if tell is not None:
-                        tell(progress)
+                        tell(_unvalued(progress, build_args))
+        return followed.result()
+    except BuildFailedError as error:
+        message, step = (without_values(text, build_args) for text in (error.message, error.step))
+        raise BuildFailedError(message, step=step, return_code=error.return_code) from None
     except EngineError as error:
         if error.status == _BAD_REQUEST:
             # The engine's own builder reads the whole Dockerfile before it begins to answer.
-            raise BuildFailedError(error.message) from error
+            raise BuildFailedError(without_values(error.message, build_args)) from error
         raise
     except OSError as error:  # of a file of the context: all else is the engine's
         raise unreadable(error) from error
-    return followed.result()
+
+
+def without_values(text: str, build_args: Mapping[str, str]) -> str:
+    """A builder's words with the names of build arguments for their values.
+
+    BuildKit expands variables in what it tells of a step. Of short values nobody makes a secret,
+    and they stand in many words.
+    """
+    for name, value in sorted(build_args.items(), key=lambda pair: -len(pair[1])):
+        if len(value) >= _SHORTEST:
+            text = text.replace(value, f"${name}")
+    return text
+
+
+def _unvalued(progress: BuildProgress, build_args: Mapping[str, str]) -> BuildProgress:
+    if isinstance(progress, BuildStep):
+        return replace(progress, text=without_values(progress.text, build_args))
+    return progress
 
 
 def unreadable(error: OSError) -> BuildFailedError:

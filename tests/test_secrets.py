@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import traceback
 from pathlib import Path
@@ -14,7 +15,8 @@ from click.testing import CliRunner
 from livepush.bus import EventStream
 from livepush.cli import cli
 from livepush.docker import DockerEngine
-from livepush.errors import EngineError, InvalidArgumentError, LivepushError
+from livepush.engine import BuildProgress, BuildStep
+from livepush.errors import BuildFailedError, EngineError, InvalidArgumentError, LivepushError
 from livepush.events import to_wire
 from livepush.narration import Narrator, Subject
 from livepush.session import Livepush
@@ -128,6 +130,34 @@ async def test_an_engine_that_talks_nonsense_gets_no_value_told(
     assert SECRET.encode() in asked[-1]
     told = [*traceback.format_exception(failed.value), failed.value.hint, caplog.text]
     assert [each for each in told if SECRET in each] == []
+
+
+async def test_a_builder_s_words_have_no_value(tmp_path: Path) -> None:
+    """BuildKit expands the variables of a step in what it tells of it."""
+    reply = [{"stream": f"Step 1/1 : RUN echo {SECRET}"}, {"error": f'"/{SECRET}": not found'}]
+    lines = "".join(f"{json.dumps(line)}\n" for line in reply)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nConnection: close\r\n\r\n")
+        if b"_ping" not in asked:
+            writer.write(lines.encode())
+        await writer.drain()
+        writer.close()
+
+    told: list[BuildProgress] = []
+    server = await asyncio.start_unix_server(answer, tmp_path / "socket")
+    engine = DockerEngine.connect(host=f"unix://{tmp_path}/socket")
+    async with server, contextlib.aclosing(engine):
+        with pytest.raises(BuildFailedError) as failed:
+            await engine.build(
+                sources(Item("Dockerfile")),
+                build_args={"T": SECRET, "SHORT": "e"},
+                tell=told.append,
+                legacy=True,
+            )
+    assert [each.text for each in told if isinstance(each, BuildStep)] == ["RUN echo $T"]
+    assert (SECRET in failed.value.message, "$T" in failed.value.message) == (False, True)
 
 
 @pytest.mark.parametrize("options", [("--progress", "json"), ("-v",), ("-v", "--dry-run")])
