@@ -17,7 +17,7 @@ from livepush.buildcontext import BuildContext, build_context
 from livepush.context import Context
 from livepush.docker import DockerEngine
 from livepush.engine import BuildProgress, BuildStep
-from livepush.errors import EngineError
+from livepush.errors import BuildFailedError, EngineError
 from livepush.filesync import DATA, END, ERROR, REQUEST, STAT, Packet
 from livepush.snapshot import Snapshot
 from tests.archives import items
@@ -248,11 +248,11 @@ async def test_a_file_that_may_not_be_read_is_no_fault_of_the_engine_s(
 
     def refuse(files: Snapshot, path: str) -> IO[bytes]:
         if path == "a":
-            raise PermissionError(path)
+            raise PermissionError(13, "Permission denied", path)
         return opened(files, path)
 
     monkeypatch.setattr(Snapshot, "open_file", refuse)
-    with pytest.raises(PermissionError, match="a"):
+    with pytest.raises(BuildFailedError, match="'a' could not be read: Permission denied"):
         await built(docker_engine, tmp_path, f"FROM {BUSYBOX}\nCOPY a /\n", {})
 
 
