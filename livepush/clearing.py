@@ -63,11 +63,8 @@ async def cleared(
             continue
         if await beneath.at(position, path) is not None:
             continue
-        maker = landed.maker(position, path)
         if not landed.asks_for(position, path):
             clearing.directories.append(path)
-        elif maker is not None and maker[0] > position and maker[1] != before.made[path]:
-            clearing.restored[path] = Held(maker[1])
     return clearing
 
 

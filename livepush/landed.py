@@ -166,18 +166,6 @@ class Landed:
             for step in self._steps
         )
 
-    def maker(self, position: int, path: str) -> tuple[int, Entry] | None:
-        """The first copy but the one at `position` that makes the directory `path`, and how.
-
-        None where no copy does, or a command that comes before it may have.
-        """
-        for index, step in enumerate(self._steps):
-            if index > position and isinstance(step, Run):
-                return None
-            if index != position and path in self[index].made:
-                return index, self[index].made[path]
-        return None
-
     def has_directory(self, position: int, path: str) -> bool | None:
         """Whether a step before `position` makes a directory at `path`.
 
