@@ -202,10 +202,10 @@ def anew(graph: Graph, stages: Collection[int], *, broken_off: bool = False) -> 
     return Plan(tuple(actions), names=_names(graph))
 
 
-def copied(graph: Graph) -> Plan | None:
-    """What it takes to make a container of the base image like the target, which only copies.
+def replayed(graph: Graph) -> Plan | None:
+    """What it takes to make a container of the base image like the target: every step, in place.
 
-    None where that takes more than copies of the build context: a command, or another stage.
+    None where one of them is for a build alone.
     """
     stage = graph.target
     actions = [
@@ -213,7 +213,7 @@ def copied(graph: Graph) -> Plan | None:
             stage=stage.index,
             begins=position,
             position=position,
-            verb="sync" if isinstance(step, Copy) else "make",
+            verb=verb,
             line=step.line,
             text=step.text,
             reach=position,
@@ -222,9 +222,9 @@ def copied(graph: Graph) -> Plan | None:
             due=True,
         )
         for position, step in enumerate(stage.steps)
-        if isinstance(step, MakeDir) or (isinstance(step, Copy) and step.origin is None)
+        if (verb := _verb(step, graph.replay, reached=True, begun=True, replayed=True))
     ]
-    if not actions or len(actions) < len(stage.steps):
+    if not actions or any(action.verb in ("build", "refuse") for action in actions):
         return None
     restarts = [_restart(stage, actions)] if _restarts(stage, actions) else []
     return Plan((*actions, *restarts), names=_names(graph))

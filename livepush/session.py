@@ -44,7 +44,7 @@ from livepush.opening import (
     remove_labelled,
     remove_leftovers,
 )
-from livepush.plan import Plan, anew, copied, make_plan
+from livepush.plan import Plan, anew, make_plan, replayed
 from livepush.push import Pushes, PushResult
 from livepush.rearguing import with_commands
 from livepush.repetition import unsafe_steps
@@ -332,9 +332,9 @@ class Livepush:
         graph, image = self._known.graph, await self._engine.image(self._info.image)
         base = self._images.get(graph.target.image)
         if image is not None and base is not None and is_bare(image, base):
-            copies = copied(graph) if not self._journal.touched else None
-            if copies is not None:
-                return copies
+            steps = replayed(graph) if not self._journal.touched else None
+            if steps is not None:
+                return steps
         given = [] if self._request.stage_images is None else graph.stages[:-1]
         broken_off = bool(self._journal.touched) and not self._journal.settled
         stages = {graph.target.index, *(stage.index for stage in given)}

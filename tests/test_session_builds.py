@@ -21,6 +21,7 @@ from livepush.engine import (
 )
 from livepush.errors import BuildFailedError, EngineError
 from livepush.events import Event
+from livepush.model import Replay
 from livepush.session import Livepush
 from livepush.testing import FakeEngine, FakeImage, Files
 from livepush.testing.builder import DockerfileBuilder
@@ -285,24 +286,32 @@ async def test_what_decides_where_a_later_copy_goes_is_built(
     assert there == (inside if becomes == "directory" else alone)
 
 
-@pytest.mark.parametrize("runs", [False, True])
-async def test_what_a_container_of_the_base_image_lacks_is_copied(
-    world: Open, tmp_path: Path, runs: bool
+@pytest.mark.parametrize(
+    ("command", "replay", "built"),
+    [("", "clean", False), ("RUN true", "in-place", False), ("RUN true", "clean", True)],
+)
+async def test_what_a_container_of_the_base_image_lacks_is_replayed(
+    world: Open, tmp_path: Path, command: str, replay: Replay, built: bool
 ) -> None:
-    """A build tells what commands come to; without any, it would only be slower."""
+    """Nothing has run in it yet, so that every command runs there for the first time."""
     engine = (await world(COUNTING)).engine
     for image in engine._images.values():
         image.config = replace(image.config, created=1.0)
     engine.add_container(BUSYBOX, name="bare")
-    text = f"FROM {BUSYBOX}\nWORKDIR /w/v\nCOPY late .\n{'RUN true' if runs else ''}\nWORKDIR /x\n"
-    options = {"context": tmp_path, "container_id": "bare", "dockerfile_content": text}
-    async with await Livepush.init(**options, engine=engine) as session:  # type: ignore[arg-type]
+    async with await Livepush.init(
+        context=tmp_path,
+        container_id="bare",
+        dockerfile_content=f"FROM {BUSYBOX}\nWORKDIR /w/v\nCOPY late .\n{command}\nWORKDIR /x\n",
+        engine=engine,
+        replay=replay,
+    ) as session:
         engine.calls.clear()
         assert await session.catch_up()
         assert (await session.pushes.push()).status == "succeeded"
-        verbs = {call.verb for call in engine.calls}
-        assert ("build" in verbs, "restart" in verbs) == (runs, True)
-        if not runs:
+        verbs = [call.verb for call in engine.calls]
+        assert ("build" in verbs, "restart" in verbs) == (built, True)
+        assert verbs.count("run") == (1 if command and not built else 0)
+        if not built:
             files = engine.files("bare")
             assert files.read("/w/v/late") == b"1"
             assert all(files.node(path) is not None for path in ("/w/v", "/x"))
