@@ -32,8 +32,9 @@ from livepush.engine import (
 )
 from livepush.errors import ContainerNotRunningError, EngineError
 from livepush.execution import Executions, delete, end_orphans, missing
+from livepush.parcels import Parcels
 from livepush.replies import Json, Reply, understood
-from livepush.resident import Resident, gathered
+from livepush.resident import Resident
 from livepush.restarting import Restart
 from livepush.shield import finish, settle
 
@@ -221,9 +222,14 @@ class ApiEngine(Engine):
     async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
         resident = await self._resident(container)
         if resident is not None:
-            whole, archive = await gathered(archive)
-            if whole is not None and await resident.place(whole):
+            parcels = Parcels(aiter(archive))
+            while parcel := await parcels.take():
+                if not await resident.deliver(parcel):
+                    parcels.give_back(parcel)
+                    break
+            if parcels.is_over:
                 return
+            archive = parcels.rest()
         what = f"put files into the container {container}"
         path = _archive(container, "/")
         try:

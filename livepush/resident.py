@@ -20,18 +20,17 @@ import posixpath
 import secrets
 import tarfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from livepush import shell
 from livepush.calls import Connection, Talk
 from livepush.errors import ContainerNotRunningError, EngineError
 from livepush.execution import created, end, named, root_config, state
+from livepush.parcels import Parcel
 from livepush.replies import container_info, understood
 
-LIMIT = 512 * 1024
-"""Bytes of an archive, or of a request, that is small."""
-
+_LONGEST = 512 * 1024  # bytes of a request
 _FEW = 32  # files that are renamed one by one
 _NEEDED = 0b11011  # CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID: as an engine writes
 _OPENING = 5.0  # seconds for a shell to begin
@@ -80,6 +79,18 @@ class Resident:
         async with self._turn:
             await self._settled()
 
+    async def deliver(self, parcel: Parcel) -> bool:
+        """Extracts a parcel at `/`: a few files by a rename each, many of them one after another.
+
+        False where it may not all be there. Raises as `settle` does.
+        """
+        if parcel.whole and parcel.members <= _FEW and not parcel.directories:
+            return await self.place(parcel.archive)
+        if not parcel.is_light:
+            return False
+        archive = parcel.archive
+        return await self._ask(shell.extracting(len(archive), parcel.directories), archive)
+
     async def place(self, archive: bytes) -> bool:
         """Extracts a whole tar stream at `/`; False where it may not all be there. Raises as
         `settle` does.
@@ -97,7 +108,13 @@ class Resident:
 
         False where not all may be gone. Raises as `settle` does.
         """
-        return await self._ask(shell.removing(paths, directories))
+        erasing = shell.erasing(paths) if paths else None
+        if erasing is not None and await self._ask(erasing):
+            paths = ()
+        for removing in shell.removing(paths, directories):
+            if not await self._ask(removing):
+                return False
+        return True
 
     async def is_ignored(self, signal: int) -> bool:
         """Whether the container's first process surely does nothing about that signal.
@@ -149,7 +166,7 @@ class Resident:
             if self._talk is None:
                 self.reopen()
                 return False
-            if len(request) > LIMIT:
+            if len(request) > _LONGEST:
                 return False
             self.litter += litter
             self._asked = asyncio.ensure_future(self._exchanged(self._talk, request + body))
@@ -216,25 +233,6 @@ class Resident:
                 raise
             return False
         return running
-
-
-async def gathered(
-    archive: AsyncIterable[bytes],
-) -> tuple[bytes | None, AsyncGenerator[bytes, None]]:
-    """All of an archive that is small, else None, and the archive from its beginning."""
-    begin, rest = b"", aiter(archive)
-    while len(begin) <= LIMIT:
-        piece = await anext(rest, b"")
-        if not piece:
-            return begin, _chained(begin, rest)
-        begin += piece
-    return None, _chained(begin, rest)
-
-
-async def _chained(begin: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    yield begin
-    async for piece in rest:
-        yield piece
 
 
 async def _line(talk: Talk) -> bytes:

@@ -175,15 +175,27 @@ _RESIDE = (
 exec 2>/dev/null
 take() { dd bs="$1" count=1 iflag=fullblock; }
 long() { eval "$(take "$1")"; }
+unpack() {
+  if [ $status = 0 ]; then
+    take "$1" | tar -xpf - || status=1
+  else
+    take "$1" >/dev/null
+  fi
+}
+extract() {
+  size=$1 status=0
+  shift
+  for path; do
+    [ ! -L "$path" ] && { [ -d "$path" ] || [ ! -e "$path" ]; } || status=1
+  done
+  unpack "$size"
+  return $status
+}
 place() {
   size=$1 mark=$2 status=0 number=0
   shift 2
   for path; do [ -d "${path%/*}/" ] && [ ! -d "$path" ] || status=1; done
-  if [ $status = 0 ]; then
-    take "$size" | tar -xpf - || status=1
-  else
-    take "$size" >/dev/null
-  fi
+  unpack "$size"
   for path; do
     [ $status = 0 ] && { mv -f "${path%/*}/$mark$number" "$path" || status=1; }
     number=$((number + 1))
@@ -210,6 +222,7 @@ IDLE = (SHELL, "-c", "trap exit TERM; while :; do sleep 2147483647 & wait; done"
 
 _LINE = 2 * 1024  # bytes of a request's line: a shell reads it one by one
 _ARGUMENTS = 512 * 1024  # bytes; Linux takes 2 MiB of arguments and environment together
+_WORDS = 256 * 1024  # bytes of names in a request, which quotes make longer
 
 
 def supervised(command: Command, name: str) -> tuple[list[str], list[str]]:
@@ -249,7 +262,7 @@ def deletions(paths: Sequence[str], directories: Sequence[str]) -> Iterator[list
 
     More than one where the names are longer than what a command can take.
     """
-    for batch in _batches(_items(paths, directories)):
+    for batch in _batches(_items(paths, directories), _ARGUMENTS):
         yield [SHELL, "-c", f'{_REMOVE}remove "$@"', "sh", *batch]
 
 
@@ -278,9 +291,26 @@ def placing(size: int, mark: str, paths: Sequence[str]) -> bytes:
     return _request("place", str(size), mark, *paths)
 
 
-def removing(paths: Sequence[str], directories: Sequence[str]) -> bytes:
-    """Removes `paths`, then the empty ones of `directories`."""
-    return _request("remove", *_items(paths, directories))
+def extracting(size: int, directories: Sequence[str]) -> bytes:
+    """To be followed by `size` bytes of an archive, of which these are the directories."""
+    return _request("extract", str(size), *directories)
+
+
+def removing(paths: Sequence[str], directories: Sequence[str]) -> Iterator[bytes]:
+    """Removes `paths`, then the empty ones of `directories`: mostly one request."""
+    for batch in _batches(_items(paths, directories), _WORDS):
+        yield _request("remove", *batch)
+
+
+def erasing(paths: Sequence[str]) -> bytes | None:
+    """Removes `paths` all at once, which not every `rm` does where something above them is gone.
+
+    None where that is too much for one request, or one of them cannot be written in one.
+    """
+    words = [_spelled(path) for path in paths]
+    if any(word[0] != ":" for word in words) or sum(map(len, words)) > _WORDS:
+        return None
+    return _request("rm", "-rf", "--", *paths)
 
 
 def ignoring(signal: int) -> bytes:
@@ -313,12 +343,12 @@ def _spelled(path: str) -> str:
     return "%" + "".join(f"\\0{byte:03o}" for byte in raw)
 
 
-def _batches(items: Iterable[str]) -> Iterator[list[str]]:
+def _batches(items: Iterable[str], limit: int) -> Iterator[list[str]]:
     batch: list[str] = []
     size = 0
     for item in items:
         length = len(item.encode()) + 9  # its end and a pointer
-        if batch and size + length > _ARGUMENTS:
+        if batch and size + length > limit:
             yield batch
             batch, size = [], 0
         batch.append(item)

@@ -26,7 +26,13 @@ class Item:
     target: str = ""
 
 
-_KINDS = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "link": tarfile.SYMTYPE}
+_KINDS = {
+    "file": tarfile.REGTYPE,
+    "dir": tarfile.DIRTYPE,
+    "link": tarfile.SYMTYPE,
+    "hard link": tarfile.LNKTYPE,
+    "pipe": tarfile.FIFOTYPE,
+}
 
 
 def sources(*items: Item) -> BuildContext:
@@ -46,6 +52,12 @@ def sources(*items: Item) -> BuildContext:
 
 async def stream(*items: Item) -> AsyncGenerator[bytes, None]:
     yield packed(*items)
+
+
+async def pieces(raw: bytes, size: int) -> AsyncGenerator[bytes, None]:
+    """`raw`, `size` bytes at a time."""
+    for start in range(0, len(raw), size):
+        yield raw[start : start + size]
 
 
 def packed(*items: Item) -> bytes:

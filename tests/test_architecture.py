@@ -28,7 +28,7 @@ FLOORS = tuple(
         process""",
         # One idea each.
         """tree pattern substitution bus droppings endpoint trace cause registration tarstream vigil
-        hindrance""",
+        hindrance parcels""",
         "journal stopwatch words ignore watch saved sending",
         "selection heredoc",
         "sources manifest",

@@ -13,9 +13,10 @@ import pytest
 from livepush import resident as resident_module
 from livepush import shell
 from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.parcels import Parcels
 from livepush.replies import Json
-from livepush.resident import LIMIT, Resident, gathered
-from tests.archives import Item, packed
+from livepush.resident import Resident
+from tests.archives import Item, packed, pieces
 
 SLOW = 'mv() { sleep 0.2; command mv "$@"; }\n'  # so that there is a moment before the rename
 
@@ -158,7 +159,7 @@ async def test_a_long_request_is_no_other(
     few = [tmp_path / f"{name}{number:0>100}" for number in range(30)]
     assert await resident.place(packed(*(_item(path) for path in few)))
     assert names(tmp_path) == {path.name for path in few}
-    assert not await resident.remove(["/" + LIMIT * "a"], [])
+    assert not await resident.remove(["/" + 600_000 * "a"], [])
     assert connection.opened == 1
 
 
@@ -310,12 +311,67 @@ async def test_one_that_hears_nothing_is_not_used(
         assert not await resident.place(file(tmp_path / "a"))
 
 
-@pytest.mark.parametrize("size", [0, LIMIT, LIMIT + 1])
-async def test_what_is_small_is_gathered_whole(size: int) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        for start in range(0, size, 1000):
-            yield bytes(min(1000, size - start))
+async def extracted(resident: Resident, *items: Item) -> bool:
+    """Whether the resident took them in as many parcels as it takes."""
+    parcels = Parcels(pieces(packed(*items), 1000))
+    while parcel := await parcels.take():
+        if not await resident.deliver(parcel):
+            return False
+    return parcels.is_over
 
-    whole, again = await gathered(pieces())
-    assert (whole is not None) == (size <= LIMIT)
-    assert b"".join([piece async for piece in again]) == bytes(size)
+
+async def test_many_files_come_one_after_another(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    place = str(tmp_path / "it's new").lstrip("/")
+    name = f"{place}/{'x' * 120}"
+    many = [Item(f"{name}{n}", content=b"%d" % n * 999, mode=0o640) for n in range(999)]
+    (tmp_path / "old").write_bytes(b"before")
+    (tmp_path / "to old").symlink_to("old")
+    assert await extracted(
+        resident, Item(place, "dir", mode=0o711), *many, _item(tmp_path / "to old")
+    )
+    assert (tmp_path / "it's new").stat().st_mode & 0o7777 == 0o711
+    there = {each.name: each.read_bytes() for each in (tmp_path / "it's new").iterdir()}
+    assert there == {item.name.rpartition("/")[2]: item.content for item in many}
+    assert (tmp_path / "old").read_bytes() == b"before"
+    assert not (tmp_path / "to old").is_symlink()
+    assert connection.opened == 1
+
+
+@pytest.mark.parametrize("there", ["file", "link to a directory", "link to nowhere"])
+async def test_what_is_in_the_way_of_a_directory_is_for_others(
+    resident: Resident, tmp_path: Path, there: str
+) -> None:
+    (tmp_path / "real").mkdir()
+    if there == "file":
+        (tmp_path / "a").touch()
+    else:
+        (tmp_path / "a").symlink_to("real" if there == "link to a directory" else "nowhere")
+    before = names(tmp_path)
+    assert not await extracted(resident, Item(str(tmp_path / "a").lstrip("/"), "dir"))
+    assert names(tmp_path) == before
+    assert await resident.place(file(tmp_path / "other")), "it is still in step"
+
+
+async def test_names_of_any_kind_are_removed(resident: Resident, tmp_path: Path) -> None:
+    """Together, where that can be, and else one by one."""
+    below = tmp_path / "f" / "below"
+    for odd in ("two\nlines", "caf\udce9", "plain"):
+        (tmp_path / "f").touch()
+        (tmp_path / odd).touch()
+        (tmp_path / "d").mkdir()
+        paths = [str(below), str(tmp_path / odd), str(tmp_path / "f")]
+        assert await resident.remove(paths, [str(tmp_path / "d")])
+        assert names(tmp_path) == set()
+
+
+async def test_more_than_one_request_can_name_is_removed(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{n:0>200}" for n in range(3000)]
+    for path in paths:
+        path.touch()
+    assert await resident.remove([str(path) for path in paths], [])
+    assert names(tmp_path) == set()
+    assert connection.opened == 1
