@@ -378,18 +378,19 @@ class Executor:
             container.land,
             position,
             takes=action.takes if itself else frozenset(),
-            full=action.full and itself,
             on_behalf_of=action.position,
         )
+        full = action.full and itself
         refusal = ""
         try:
             if step.origin is None:
-                while gone := await land(self._context()):
+                while gone := await land(self._context(), full=full):
                     await self._reread(gone)
+                    full = False  # all else is there by now
             else:
                 bundle = await self._fetch(step)
                 try:
-                    await land(bundle)
+                    await land(bundle, full=full)
                 finally:
                     bundle.close()
         except UnsupportedError as error:

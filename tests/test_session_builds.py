@@ -20,7 +20,7 @@ from livepush.engine import (
     Tell,
 )
 from livepush.errors import BuildFailedError, EngineError
-from livepush.events import Event
+from livepush.events import Event, FilesSynced
 from livepush.model import Replay
 from livepush.session import Livepush
 from livepush.testing import FakeEngine, FakeImage, Files
@@ -315,6 +315,30 @@ async def test_what_a_container_of_the_base_image_lacks_is_replayed(
             files = engine.files("bare")
             assert files.read("/w/v/late") == b"1"
             assert all(files.node(path) is not None for path in ("/w/v", "/x"))
+
+
+async def test_what_goes_meanwhile_has_nothing_else_sent_again(world: Open, tmp_path: Path) -> None:
+    web = await world(COUNTING)
+    engine = web.engine
+    told: list[Event] = []
+    for image in engine._images.values():
+        image.config = replace(image.config, created=1.0)
+    engine.add_container(BUSYBOX, name="bare")
+    for number in range(20):
+        (tmp_path / f"file{number}").touch()
+    async with await Livepush.init(
+        context=tmp_path,
+        container_id="bare",
+        dockerfile_content=f"FROM {BUSYBOX}\nCOPY file* /o/\n",
+        engine=engine,
+    ) as session:
+        session.on("filesSynced", told.append)
+        assert await session.catch_up()
+        (tmp_path / "file7").unlink()
+        assert (await session.pushes.push()).status == "succeeded"
+        files = engine.files("bare")
+        assert {n for n in range(20) if files.node(f"/o/file{n}") is not None} == {*range(20)} - {7}
+    assert sum(event.written for event in told if isinstance(event, FilesSynced)) == 19
 
 
 async def test_what_an_earlier_session_wrote_goes_back(world: Open, tmp_path: Path) -> None:
