@@ -186,6 +186,19 @@ class Executor:
             return False
         return not await self._renewal.needed(built.id, container.touched)
 
+    async def examine(self) -> None:
+        """Looks at what is in the application's container, which the steps have not built.
+
+        Raises `EngineError`.
+        """
+        container = self._stages[self._target]
+        for position, step in enumerate(container.stage.steps):
+            if isinstance(step, Run):
+                return  # behind it all is written anyway
+            if isinstance(step, Copy) and step.origin is None:
+                with contextlib.suppress(*_AT_ODDS):
+                    await container.examine(position)
+
     def outdated(self) -> tuple[StepRef, ...]:
         """Commands that have to run again although nothing before them has changed."""
         found = ((index, stage.outdated) for index, stage in self._stages.items())
@@ -374,23 +387,19 @@ class Executor:
         step = container.stage.steps[position]
         assert isinstance(step, Copy)  # noqa: S101  # only copies are landed
         itself = position == action.position
-        land = partial(
-            container.land,
-            position,
-            takes=action.takes if itself else frozenset(),
-            on_behalf_of=action.position,
-        )
+        land = partial(container.land, position, on_behalf_of=action.position)
+        takes = action.takes if itself else frozenset()
         full = action.full and itself
         refusal = ""
         try:
             if step.origin is None:
-                while gone := await land(self._context(), full=full):
+                while gone := await land(self._context(), takes=takes, full=full):
                     await self._reread(gone)
-                    full = False  # all else is there by now
+                    takes, full = gone, False  # all else is there by now
             else:
                 bundle = await self._fetch(step)
                 try:
-                    await land(bundle, full=full)
+                    await land(bundle, takes=takes, full=full)
                 finally:
                     bundle.close()
         except UnsupportedError as error:

@@ -112,6 +112,11 @@ class Plan:
     def restarts(self) -> bool:
         return any(action.verb == "restart" for action in self.actions)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it runs a command."""
+        return any(action.verb == "run" for action in self.actions)
+
     def merged(self, other: Plan) -> Plan:
         """Both plans in one: what either does is done, once."""
         actions = {action.ref: action for action in self.actions}
@@ -205,9 +210,11 @@ def anew(graph: Graph, stages: Collection[int], *, broken_off: bool = False) -> 
 def replayed(graph: Graph) -> Plan | None:
     """What it takes to make a container of the base image like the target: every step, in place.
 
-    None where one of them is for a build alone.
+    What it has of them already is left alone up to the first command. None where one of the steps
+    is for a build alone.
     """
     stage = graph.target
+    ran = [position for position, step in enumerate(stage.steps) if is_command(step)]
     actions = [
         Action(
             stage=stage.index,
@@ -218,7 +225,8 @@ def replayed(graph: Graph) -> Plan | None:
             text=step.text,
             reach=position,
             because=frozenset({_EVERYTHING}),
-            full=True,
+            takes=frozenset({""}),
+            full=any(position > first for first in ran[:1]),
             due=True,
         )
         for position, step in enumerate(stage.steps)

@@ -332,8 +332,10 @@ class Livepush:
         graph, image = self._known.graph, await self._engine.image(self._info.image)
         base = self._images.get(graph.target.image)
         if image is not None and base is not None and is_bare(image, base):
-            steps = replayed(graph) if not self._journal.touched else None
-            if steps is not None:
+            steps = replayed(graph)
+            # Commands that have run are not run again just to find out.
+            if steps is not None and not (self._journal.touched and steps.runs):
+                await self._executor.examine()
                 return steps
         given = [] if self._request.stage_images is None else graph.stages[:-1]
         broken_off = bool(self._journal.touched) and not self._journal.settled

@@ -42,6 +42,7 @@ from livepush.tree import Tree
 from livepush.users import Users
 
 _MADE = Entry("dir", 0o755)
+_UNKNOWN = Entry("other", 0)
 _PACE = 1.0  # seconds between two tellings of how far an upload is
 
 
@@ -186,6 +187,28 @@ class StageContainer:
         mount = await self._mounted.below(destination)
         own = [path for path in self._landed[position].items if not mount(path)]
         self._landed.doubt_unlike(position, own, there)
+
+    async def examine(self, position: int) -> None:
+        """Takes of what a copy writes only that to be in the container which really is there.
+
+        It was not built by these steps. What pushes have written where the copy writes, and it does
+        not write any more, counts as its own. To be called once it is believed; raises as that
+        does, and `EngineError`.
+        """
+        wanted, destination = self._landed[position], self._destinations[position].path
+        there = await fetch_tree(self._engine, self.id, destination)
+        mount = await self._mounted.below(destination)
+        items = dict(wanted.items)
+        left = self.touched.paths - wanted.items.keys() - wanted.made.keys()
+        for path in (*wanted.items, *left):
+            entry = there.get(path.lstrip("/"))
+            if entry is not None and not mount(path):
+                source = items[path].source if path in items else ""
+                items[path] = Item(entry, source)
+            elif path in wanted.items and not mount(path):
+                items[path] = replace(items[path], entry=_UNKNOWN)
+        self._landed.believe(position, Manifest(items))
+        self._standing.forget()
 
     async def doubt_stale_modes(self, position: int, older: StageContainer) -> bool:
         """Doubts directories that the builder left with a mode which the context had before.

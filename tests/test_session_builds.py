@@ -6,6 +6,7 @@ import io
 import shutil
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from livepush.model import Replay
 from livepush.session import Livepush
 from livepush.testing import FakeEngine, FakeImage, Files
 from livepush.testing.builder import DockerfileBuilder
+from tests.archives import Item, packed
 
 from .conftest import BUSYBOX
 
@@ -317,6 +319,70 @@ async def test_what_a_container_of_the_base_image_lacks_is_replayed(
             assert all(files.node(path) is not None for path in ("/w/v", "/x"))
 
 
+@pytest.fixture
+async def bare(
+    world: Open, tmp_path: Path
+) -> AsyncIterator[Callable[[], Awaitable[tuple[Livepush, Files]]]]:
+    """Opens sessions on a container of the base image, which has some of the files already."""
+    engine = (await world(COUNTING)).engine
+    for image in engine._images.values():
+        image.config = replace(image.config, created=1.0)
+    files = engine.files(engine.add_container(BUSYBOX, name="bare"))
+    (tmp_path / "d").mkdir()
+    for name in "abc":
+        (tmp_path / "d" / name).write_text(name)
+        (tmp_path / "d" / name).chmod(0o644)
+    there = [Item("o", "dir", mode=0o755, uid=5), Item("o/own"), Item("o/a", content=b"a")]
+    files.extract(packed(*there, Item("o/b", content=b"B")))
+
+    async def session() -> tuple[Livepush, Files]:
+        opened = await Livepush.init(
+            context=tmp_path,
+            container_id="bare",
+            dockerfile_content=f"FROM {BUSYBOX}\nCOPY d /o/\nCOPY --chown=1001 d /p/q/\n",
+            engine=engine,
+            journals=tmp_path.parent / f"{tmp_path.name}-journals",
+        )
+        stack.push_async_callback(opened.aclose)
+        engine.calls.clear()
+        return opened, files
+
+    async with AsyncExitStack() as stack:
+        yield session
+
+
+async def synced(session: Livepush) -> list[tuple[int, int]]:
+    """What each copy has written and deleted once all is there that the container lacked."""
+    told: list[Event] = []
+    session.on("filesSynced", told.append)
+    await session.catch_up()
+    assert (await session.pushes.push()).status in ("succeeded", "nothing")
+    session.off("filesSynced", told.append)
+    return [(e.written, e.deleted) for e in told if isinstance(e, FilesSynced)]
+
+
+async def test_what_a_container_of_the_base_image_has_is_left_alone(
+    bare: Callable[[], Awaitable[tuple[Livepush, Files]]], tmp_path: Path
+) -> None:
+    session, files = await bare()
+    assert await synced(session) == [(2, 0), (5, 0)]
+    assert [files.read(f"/o/{name}") for name in "abc"] == [b"a", b"b", b"c"]
+    assert {files.node(p).uid for p in ("/p", "/p/q", "/p/q/a")} == {1001}  # type: ignore[union-attr]
+    assert files.node("/o").uid == 5  # type: ignore[union-attr]
+    await session.aclose()
+
+    (tmp_path / "d" / "a").touch()
+    (tmp_path / "d" / "b").unlink()
+    session, files = await bare()
+    assert await synced(session) == [(0, 1), (0, 1)]
+    assert [files.read(f"/o/{name}") for name in ("a", "b", "own")] == [b"a", None, b""]
+    await session.aclose()
+
+    (tmp_path / "d" / "a").touch()
+    session, _ = await bare()
+    assert await synced(session) == []
+
+
 async def test_what_goes_meanwhile_has_nothing_else_sent_again(world: Open, tmp_path: Path) -> None:
     web = await world(COUNTING)
     engine = web.engine
@@ -338,7 +404,7 @@ async def test_what_goes_meanwhile_has_nothing_else_sent_again(world: Open, tmp_
         assert (await session.pushes.push()).status == "succeeded"
         files = engine.files("bare")
         assert {n for n in range(20) if files.node(f"/o/file{n}") is not None} == {*range(20)} - {7}
-    assert sum(event.written for event in told if isinstance(event, FilesSynced)) == 19
+    assert sum(event.written for event in told if isinstance(event, FilesSynced)) == 20
 
 
 async def test_what_an_earlier_session_wrote_goes_back(world: Open, tmp_path: Path) -> None:
