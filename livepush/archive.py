@@ -30,6 +30,7 @@ from livepush.errors import EngineError
 from livepush.manifest import Item
 from livepush.model import Entry
 from livepush.shield import settle
+from livepush.span import LARGE, Piece, Span
 from livepush.tarstream import TarStream
 from livepush.tree import Tree, clean
 
@@ -74,30 +75,43 @@ async def pack(
     sent: Callable[[Sent], None],
     *,
     attributes: bool = False,
-) -> AsyncGenerator[bytes, None]:
+) -> AsyncGenerator[Piece, None]:
     """The tar stream of `items`, absolute paths; `sent` is told each one that is in it.
 
     A file that vanished since its tree was read is left out. With `attributes` the extended ones
     of files on disk go along. Raises `PermissionError` for a file that may not be read.
     """
     pieces = _merged(_pieces(items, files, sent, attributes))
-    following = asyncio.ensure_future(asyncio.to_thread(next, pieces, b""))
+
+    def read() -> asyncio.Task[Piece]:
+        return asyncio.create_task(asyncio.to_thread(next, pieces, b""))
+
+    following = read()
     try:
         while piece := await asyncio.shield(following):
-            # The next one is read while this one is on its way.
-            following = asyncio.ensure_future(asyncio.to_thread(next, pieces, b""))
-            yield piece
+            if isinstance(piece, Span):
+                yield piece  # it has its file only until the next one is asked for
+                following = read()
+            else:
+                # The next one is read while this one is on its way.
+                following = read()
+                yield piece
     finally:
         await settle(following)
         if not following.cancelled():
             following.exception()  # nobody asks for it any more
 
 
-def _merged(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _merged(pieces: Iterator[Piece]) -> Iterator[Piece]:
     """The same, but the small ones together; a large one is not copied."""
     waiting: list[bytes] = []
     size = 0
     for piece in pieces:
+        if isinstance(piece, Span):
+            yield b"".join(waiting)
+            yield piece
+            waiting, size = [], 0
+            continue
         waiting.append(piece)
         size += len(piece)
         if size >= CHUNK // 2:
@@ -111,7 +125,7 @@ def _pieces(
     files: Files,
     sent: Callable[[Sent], None],
     attributes: bool,
-) -> Iterator[bytes]:
+) -> Iterator[Piece]:
     first_names: dict[tuple[int, ...], str] = {}
     for path, item in items:
         entry = item.entry
@@ -133,22 +147,26 @@ def _pieces(
 
 def _file_pieces(
     path: str, item: Item, file: IO[bytes], sent: Callable[[Sent], None], attributes: bool
-) -> Iterator[bytes]:
+) -> Iterator[Piece]:
     with file:
         xattrs = attributes_of(item.entry, file) if attributes else item.entry.xattrs
         size = size_of(file)
         yield _header(path, item.entry, size=size, xattrs=xattrs)
-        digest = hashlib.sha256()
-        left = size
-        while left:
-            # A file that shrinks while it is read is filled up: its size is promised already, and
-            # the change that shrank it is on its way.
-            piece = file.read(min(CHUNK, left)) or bytes(min(CHUNK, left))
-            digest.update(piece)
-            left -= len(piece)
-            yield piece
+        span, digest = Span(file, size), b""
+        if size >= LARGE and (before := _state(file)):
+            yield span
+            digest = _hashed(file)
+            if _state(file) != before:
+                digest = b""  # these need not be the bytes that were sent
+        else:
+            read = hashlib.sha256()
+            # The change that shrank a file while it is read is on its way.
+            for piece in span.pieces():
+                read.update(piece)
+                yield piece
+            digest = read.digest()
         yield bytes(-size % tarfile.BLOCKSIZE)
-    entry = replace(item.entry, size=size, xattrs=xattrs, digest=digest.digest())
+    entry = replace(item.entry, size=size, xattrs=xattrs, digest=digest)
     sent(Sent(path, Item(entry, item.source)))
 
 
@@ -220,7 +238,18 @@ def examined(entry: Entry, files: Files, path: str) -> Entry:
         return replace(entry, xattrs=attributes_of(entry, file), digest=_hashed(file))
 
 
+def _state(file: IO[bytes]) -> tuple[int, ...]:
+    """What changes with the bytes of a file on disk; empty where it is none."""
+    try:
+        stat = os.fstat(file.fileno())
+    except io.UnsupportedOperation:
+        return ()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
 def _hashed(file: IO[bytes]) -> bytes:
+    """The digest of all of a file."""
+    file.seek(0)
     digest = hashlib.sha256()
     while piece := file.read(CHUNK):
         digest.update(piece)

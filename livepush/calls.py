@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from livepush.replies import Json
+from livepush.span import Piece
 
 GoesOn = Callable[[], Awaitable[bool]]
 """Asks an engine whether what a request began still goes on there."""
@@ -67,7 +68,7 @@ class Connection(Requests, Protocol):
         method: str,
         path: str,
         what: str,
-        archive: AsyncIterable[bytes],
+        archive: AsyncIterable[Piece],
         *,
         patience: float | None = None,
     ) -> AsyncGenerator[bytes, None]:

@@ -30,15 +30,19 @@ import aiodocker
 import aiohttp
 from aiodocker.execs import Exec
 from aiodocker.stream import Stream
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import StreamWriter
 
 from livepush import endpoint, vigil
 from livepush.calls import GoesOn
 from livepush.engineapi import ApiEngine
 from livepush.errors import EngineError, EngineUnreachableError
 from livepush.replies import Json, understood
+from livepush.span import Piece, Span
 
 _NEWEST_API = (1, 50)  # the newest whose answers are known to be read right
 _CHUNK = 256 * 1024  # bytes of an upload at a time
+_SPAN = 4 * 1024 * 1024  # bytes that the kernel sends at a time
 _PATIENCE = 60  # seconds for an answer
 _ANSWER = 20  # seconds for one that costs the engine nothing
 _LONG = 60  # seconds without a byte, where there may be many
@@ -154,7 +158,7 @@ class _Connection:
         method: str,
         path: str,
         what: str,
-        archive: AsyncIterable[bytes],
+        archive: AsyncIterable[Piece],
         *,
         patience: float | None = None,
     ) -> AsyncGenerator[bytes, None]:
@@ -206,12 +210,14 @@ class _Connection:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         version = "" if path == "_ping" else f"v{(await self.negotiated())[0]}/"
         upload = isinstance(body, _Upload)
+        if isinstance(body, _Upload):
+            body.moved = watched.moved
         # Not by aiodocker's own request function: it leaves what is cancelled open, and fails on
         # the answer to a HEAD.
         request = self._docker.session.request(
             method,
             f"{self._docker.docker_host}/{version}{path}",
-            data=body.chunks(watched.moved) if upload else json.dumps(body) if body else None,
+            data=body if upload else json.dumps(body) if body else None,
             headers=[
                 ("Content-Type", "application/x-tar" if upload else "application/json"),
                 *headers,
@@ -361,18 +367,32 @@ class _Upgraded:
         self._response.close()
 
 
-class _Upload:
+class _Upload(aiohttp.Payload):
     """A tar stream on its way, in few pieces. aiohttp hides what the source raises: `error`."""
 
-    def __init__(self, source: AsyncIterable[bytes]) -> None:
-        self._source = source
+    def __init__(self, source: AsyncIterable[Piece]) -> None:
+        super().__init__(source, content_type="application/x-tar")
         self.error: Exception | None = None
+        self.moved: Callable[[], None] = lambda: None
+        self._source = source
 
-    async def chunks(self, moved: Callable[[], None]) -> AsyncIterator[bytes | memoryview]:
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        raise TypeError("an upload is no text")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        self._consumed = True
+        async for piece in self._pieces():
+            self.moved()
+            if isinstance(piece, Span):
+                await self._send(piece, writer)
+            else:
+                await writer.write(piece)
+
+    async def _pieces(self) -> AsyncIterator[bytes | memoryview | Span]:
         pending = bytearray()
         try:
             async for piece in self._source:
-                if len(piece) < _CHUNK:
+                if isinstance(piece, bytes) and len(piece) < _CHUNK:
                     pending += piece
                     if len(pending) < _CHUNK:
                         continue
@@ -380,11 +400,37 @@ class _Upload:
                 elif pending:
                     yield bytes(pending)
                     pending.clear()
+                if isinstance(piece, Span):
+                    yield piece
+                    continue
                 for start in range(0, len(piece), _CHUNK):
-                    moved()
                     yield memoryview(piece)[start : start + _CHUNK]
         except Exception as error:  # kept, whatever it is: aiohttp replaces it by one of its own
             self.error = error
             raise
         if pending:
             yield bytes(pending)
+
+    async def _send(self, span: Span, writer: AbstractStreamWriter) -> None:
+        """Has the kernel send the bytes of a file, as one chunk of the body."""
+        transport = writer.transport if isinstance(writer, StreamWriter) else None
+        if transport is None:
+            raise aiohttp.ServerDisconnectedError
+        await writer.drain()
+        transport.write(b"%x\r\n" % span.size)
+        done = 0
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # not every event loop has it
+            while done < span.size:
+                count = min(_SPAN, span.size - done)
+                sent = await loop.sendfile(transport, span.file, done, count)
+                if not sent:
+                    break  # it has become shorter
+                done += sent
+                self.moved()
+        rest = span.pieces(done)
+        while piece := await asyncio.to_thread(next, rest, b""):
+            transport.write(piece)
+            await writer.drain()
+            self.moved()
+        transport.write(b"\r\n")

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from livepush.buildcontext import BuildContext
+from livepush.span import Piece
 
 PathKind = Literal["file", "dir", "link", "other"]
 
@@ -218,7 +219,7 @@ class Engine(Protocol):
         The `target` of a link that leads in a circle is empty.
         """
 
-    async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
+    async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
         """Extracts a tar stream at `/`: owners, modes and link targets as its entries say.
 
         Missing parents become `0755` of root. A file or link replaces what it meets, a directory

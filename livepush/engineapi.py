@@ -37,6 +37,7 @@ from livepush.replies import Json, Reply, understood
 from livepush.resident import Resident
 from livepush.restarting import Restart
 from livepush.shield import finish, settle
+from livepush.span import Piece
 
 _TERM = ("", "TERM", "SIGTERM", "15")  # as users write it, or leave it to be
 _NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
@@ -219,7 +220,7 @@ class ApiEngine(Engine):
         with understood(what):
             return replies.path_stat(headers["X-Docker-Container-Path-Stat"])
 
-    async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
+    async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
         resident = await self._resident(container)
         if resident is not None:
             parcels = Parcels(aiter(archive))

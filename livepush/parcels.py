@@ -10,6 +10,8 @@ import tarfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
+from livepush.span import Piece, Span, whole
+
 LIMIT = 512 * 1024
 """Bytes of a file that is small."""
 
@@ -51,7 +53,7 @@ class _Member:
 class Parcels:
     """Takes parcels off a tar stream in GNU's format, as `livepush.archive` packs it."""
 
-    def __init__(self, stream: AsyncIterator[bytes]) -> None:
+    def __init__(self, stream: AsyncIterator[Piece]) -> None:
         self._stream = stream
         self._begun = bytearray()  # of what no parcel has taken
         self._untouched = True
@@ -66,6 +68,9 @@ class Parcels:
             member = _member(self._begun, at)
             if isinstance(member, int):
                 piece = await anext(self._stream, b"")
+                if isinstance(piece, Span):
+                    self._stream = _chained(piece, self._stream)
+                    break
                 if not piece:
                     break  # it was cut short, which whoever gets the rest will tell
                 self._begun += piece
@@ -88,7 +93,7 @@ class Parcels:
         self._begun[:0] = parcel.content
         self.is_over = False
 
-    async def rest(self) -> AsyncGenerator[bytes, None]:
+    async def rest(self) -> AsyncGenerator[Piece, None]:
         """All that no parcel has taken, as an archive."""
         if self._begun:
             yield bytes(self._begun)
@@ -98,9 +103,14 @@ class Parcels:
     async def _is_end(self, at: int) -> bool:
         if self._begun[at : at + _BLOCK] != _END[:_BLOCK]:
             return False
-        async for piece in self._stream:
-            self._begun += piece
+        self._begun += await whole(self._stream)
         return True
+
+
+async def _chained(piece: Piece, stream: AsyncIterator[Piece]) -> AsyncGenerator[Piece, None]:
+    yield piece
+    async for following in stream:
+        yield following
 
 
 def _member(stream: bytes | bytearray, at: int) -> _Member | int | None:

@@ -37,6 +37,7 @@ from livepush.manifest import (
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
 from livepush.mounted import Mounted
 from livepush.origin import fetch_tree
+from livepush.span import Piece
 from livepush.standing import Standing
 from livepush.tree import Tree
 from livepush.users import Users
@@ -452,8 +453,8 @@ class StageContainer:
 
 
 async def _paced(
-    pieces: AsyncGenerator[bytes, None], tell: Callable[[], None]
-) -> AsyncGenerator[bytes, None]:
+    pieces: AsyncGenerator[Piece, None], tell: Callable[[], None]
+) -> AsyncGenerator[Piece, None]:
     """The same pieces; once a second, `tell` is called."""
     due = time.monotonic() + _PACE
     async with aclosing(pieces):

@@ -16,10 +16,11 @@ from livepush.context import Context
 from livepush.difference import compare
 from livepush.session import Livepush
 from livepush.snapshot import Snapshot
+from livepush.span import whole
 from livepush.testing import FakeEngine
 from livepush.testing.builder import DockerfileBuilder
 from livepush.tree import Tree
-from tests.archives import Item, stream
+from tests.archives import Item, pieces, stream
 
 from .conftest import BUSYBOX
 
@@ -37,7 +38,8 @@ async def below_app(sent: BuildContext) -> Tree:
     rules = sent.items.get(".dockerignore")
     named = set((rules.entry.content or b"").decode().split()) if rules else set()
     items = [(f"/app/{path}", item) for path, item in sent.items.items() if path not in named]
-    with closing(await fetch(pack(items, sent.files, lambda _: None), prefix="")) as fetched:
+    raw = await whole(pack(items, sent.files, lambda _: None))
+    with closing(await fetch(pieces(raw, len(raw)), prefix="")) as fetched:
         return fetched.tree
 
 

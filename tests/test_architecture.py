@@ -25,7 +25,7 @@ FLOORS = tuple(
     for floor in (
         # The nouns, and what everybody may say.
         """errors model events citation legible owner shield folders wakeup lines lull burst
-        process""",
+        process span""",
         # One idea each.
         """tree pattern substitution bus droppings endpoint trace cause registration tarstream vigil
         hindrance parcels""",

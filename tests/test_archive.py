@@ -20,6 +20,7 @@ from livepush.archive import CHUNK, Files, NoFiles, Sent, examined, fetch, first
 from livepush.errors import EngineError
 from livepush.manifest import Item
 from livepush.model import Entry
+from livepush.span import LARGE, Span, whole
 from livepush.tree import Tree
 
 ODD_NAMES = [
@@ -66,7 +67,7 @@ async def packed(
 ) -> tuple[tarfile.TarFile, list[Sent]]:
     sent: list[Sent] = []
     pieces = pack(items, files, sent.append, attributes=attributes)
-    raw = b"".join([piece async for piece in pieces])
+    raw = await whole(pieces)
     return tarfile.TarFile(fileobj=io.BytesIO(raw), encoding="utf-8"), sent
 
 
@@ -107,7 +108,7 @@ async def test_odd_names_there_and_back(name: str) -> None:
         f"/{name}": file("s", mtime=1),
         "/l": Item(Entry("link", 0o777, target=name), ""),
     }
-    raw = b"".join([p async for p in pack(items.items(), Memory({"s": b"1"}), lambda _: None)])
+    raw = await whole(pack(items.items(), Memory({"s": b"1"}), lambda _: None))
     # The API reads the first block to tell that it is a tar, and takes no PAX header there.
     assert b"PaxHeader" not in raw
     fetched = await fetch(in_pieces(raw), prefix="")
@@ -123,7 +124,7 @@ async def test_odd_names_there_and_back(name: str) -> None:
 async def test_contents_there_and_back(contents: list[bytes]) -> None:
     files = Memory({str(number): each for number, each in enumerate(contents)})
     items = ((f"/d/{name}", file(name)) for name in files.contents)
-    raw = b"".join([p async for p in pack(items, files, lambda _: None)])
+    raw = await whole(pack(items, files, lambda _: None))
     fetched = await fetch(in_pieces(raw), prefix="x/y")
     for name, written in files.contents.items():
         with fetched.open_file(f"x/y/d/{name}") as opened:
@@ -136,7 +137,8 @@ async def test_contents_there_and_back(contents: list[bytes]) -> None:
 
 async def test_a_large_file_comes_in_pieces_and_can_be_read_in_any_order() -> None:
     large = bytes(range(256)) * (3 * CHUNK // 256) + b"end"
-    pieces = [p async for p in pack([("/f", file("f"))], Memory({"f": large}), lambda _: None)]
+    packing = pack([("/f", file("f"))], Memory({"f": large}), lambda _: None)
+    pieces = [piece async for piece in packing if isinstance(piece, bytes)]
     assert len(pieces) > 2
     assert max(map(len, pieces)) < 3 * CHUNK
     fetched = await fetch(in_pieces(b"".join(pieces), CHUNK), prefix="")
@@ -177,7 +179,7 @@ async def test_the_second_name_of_a_file_that_vanished_is_the_first() -> None:
 async def test_hard_links_of_an_engine_s_archive_stay_together() -> None:
     items = [("/o/a", file("a", **TWICE)), ("/o/b", file("b", **TWICE)), ("/o/c", file("c"))]
     files = Memory(dict.fromkeys("abc", b"1"))
-    raw = b"".join([piece async for piece in pack(items, files, lambda _: None)])
+    raw = await whole(pack(items, files, lambda _: None))
     one, two = [await fetch(in_pieces(raw), prefix="p") for _ in range(2)]
     first, second, alone = (entry.inode for path, entry in one.tree.walk("p/o"))
     assert first is not None
@@ -244,7 +246,7 @@ async def test_attributes_that_are_known_go_along_anyway(attributed: OnDisk) -> 
         tar, sent = await packed(items, attributed, attributes=attributes)
         assert [one.item.entry.xattrs for one in sent] == [said, ()]
         assert [bool(member.pax_headers) for member in tar] == [True, False]
-    raw = b"".join([piece async for piece in pack(items, attributed, lambda _: None)])
+    raw = await whole(pack(items, attributed, lambda _: None))
     fetched = await fetch(in_pieces(raw), prefix="")
     assert {path: entry.xattrs for path, entry in fetched.tree.walk()} == {"f": said, "g": ()}
     fetched.close()
@@ -285,7 +287,7 @@ def test_a_file_is_examined_whole(attributed: OnDisk) -> None:
 
 async def test_the_first_entry_is_told_before_the_rest_comes() -> None:
     items = [("/d", Item(Entry("dir", 0o711, 5, 6), "")), ("/d/f", file("f"))]
-    raw = b"".join([p async for p in pack(items, Memory({"f": bytes(5000)}), lambda _: None)])
+    raw = await whole(pack(items, Memory({"f": bytes(5000)}), lambda _: None))
     given = 0
 
     async def stream() -> AsyncGenerator[bytes, None]:
@@ -423,3 +425,29 @@ async def test_a_stream_that_breaks_off_leaves_no_file_open() -> None:
 
     with pytest.raises(EngineError, match="broke off"):
         await fetch(broken(), prefix="")
+
+
+@pytest.mark.parametrize("becomes", ["as it was", "shorter", "another"])
+async def test_a_large_file_on_disk_need_not_be_read_to_be_sent(
+    tmp_path: Path, becomes: str
+) -> None:
+    large = bytes(range(256)) * (LARGE // 256) + b"end"
+    (tmp_path / "f").write_bytes(large)
+    sent: list[Sent] = []
+    raw = bytearray()
+    items = [("/a", file("a", content=b"a")), ("/f", file("f")), ("/b", file("b", content=b"b"))]
+    async for piece in pack(items, OnDisk(tmp_path), sent.append):
+        if isinstance(piece, Span):
+            if becomes == "shorter":
+                os.truncate(tmp_path / "f", 10)
+            raw += b"".join(piece.pieces())
+            if becomes == "another":
+                (tmp_path / "f").write_bytes(large)
+        else:
+            raw += piece
+    with tarfile.TarFile(fileobj=io.BytesIO(raw)) as tar:
+        there = large[:10] + bytes(len(large) - 10) if becomes == "shorter" else large
+        assert [content(tar, name) for name in "afb"] == [b"a", there, b"b"]
+    # What is not known to be what was sent has no digest.
+    digest = hashlib.sha256(large).digest() if becomes == "as it was" else b""
+    assert [one.item.entry.digest for one in sent if one.path == "/f"] == [digest]

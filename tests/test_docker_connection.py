@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import hashlib
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import aiodocker
 import pytest
@@ -13,7 +16,8 @@ import pytest
 from livepush.docker import DockerEngine
 from livepush.endpoint import TlsOptions, resolve
 from livepush.errors import BuildFailedError, EngineError, EngineUnreachableError
-from tests.archives import Item, sources
+from livepush.span import LARGE, Piece, Span
+from tests.archives import Item, packed, sources
 from tests.commands import PROCESSES, Sink, cancelled, output, shell
 from tests.conftest import BUSYBOX
 
@@ -133,3 +137,73 @@ async def test_a_lost_connection_breaks_a_build_off(
                 cached=False,
             )
     assert not isinstance(broken.value, BuildFailedError)
+
+
+@pytest.mark.parametrize("kernel", [True, False], ids=["sendfile", "no sendfile"])
+@pytest.mark.parametrize("becomes", ["as it was", "shorter"])
+async def test_a_large_file_is_uploaded(
+    docker_engine: DockerEngine,
+    real_container: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kernel: bool,
+    becomes: str,
+) -> None:
+    loop = asyncio.get_running_loop()
+    sendfile, calls = loop.sendfile, []
+
+    async def sent(*arguments: object) -> int:
+        calls.append(arguments)
+        if becomes == "shorter" and len(calls) == 2:
+            os.truncate(tmp_path / "large", LARGE // 2)
+        if not kernel:
+            raise NotImplementedError
+        return await sendfile(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "sendfile", sent)
+    content = bytes(range(256)) * (LARGE // 256) + b"end"
+    (tmp_path / "large").write_bytes(content)
+    if becomes == "shorter" and not kernel:
+        os.truncate(tmp_path / "large", LARGE // 2)
+    with (tmp_path / "large").open("rb") as file:
+        stream = _spanned([Item("large", content=content), Item("next", content=b"1")], file)
+        await docker_engine.put(real_container, stream)
+    there = content
+    if becomes == "shorter":
+        there = content[: LARGE // 2].ljust(len(content), b"\0")
+    assert (
+        await output(docker_engine, real_container, "sha256sum /large | cut -c 1-64; cat /next")
+        == f"{hashlib.sha256(there).hexdigest()}\n1".encode()
+    )
+    assert calls
+
+
+async def _spanned(items: Sequence[Item], file: IO[bytes]) -> AsyncGenerator[Piece, None]:
+    """An archive whose first file comes as a span."""
+    raw, size = packed(*items), len(items[0].content)
+    yield raw[:512]
+    yield Span(file, size)
+    yield raw[512 + size :]
+
+
+async def test_a_connection_that_is_lost_amid_a_large_file_is_told(
+    real_container: str, relay: tuple[Relay, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cutter, address = relay
+    loop = asyncio.get_running_loop()
+    sendfile = loop.sendfile
+
+    async def sent(*arguments: object) -> int:
+        cutter.cut()
+        return await sendfile(*arguments)  # type: ignore[arg-type]
+
+    content = bytes(3 * LARGE)
+    (tmp_path / "large").write_bytes(content)
+    async with contextlib.aclosing(DockerEngine.connect(host=address)) as engine:
+        await engine.ping()
+        monkeypatch.setattr(loop, "sendfile", sent)
+        with (
+            (tmp_path / "large").open("rb") as file,
+            pytest.raises(EngineError, match=r"connection was lost|broke off"),
+        ):
+            await engine.put(real_container, _spanned([Item("large", content=content)], file))

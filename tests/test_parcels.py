@@ -8,6 +8,7 @@ import tarfile
 import pytest
 
 from livepush.parcels import LIMIT, Parcels
+from livepush.span import whole
 from tests.archives import Item, packed, pieces
 
 MANY = [Item(f"a/{number}", content=b"x" * 3000) for number in range(1000)]
@@ -26,7 +27,7 @@ async def divided(archive: bytes, size: int = 700) -> tuple[list[list[str]], byt
     while parcel := await parcels.take():
         found.append(named(parcel.archive))
         assert parcel.members == len(found[-1])
-    return found, b"".join([piece async for piece in parcels.rest()])
+    return found, await whole(parcels.rest())
 
 
 @pytest.mark.parametrize("size", [1, 511, 512, 700, 10**7])
@@ -78,7 +79,7 @@ async def test_what_is_given_back_begins_the_rest() -> None:
     assert first is not None
     assert second is not None
     parcels.give_back(second)
-    rest = b"".join([piece async for piece in parcels.rest()])
+    rest = await whole(parcels.rest())
     assert first.content + rest == archive
 
 

@@ -12,6 +12,7 @@ import pytest
 from livepush.engine import ContainerInfo
 from livepush.errors import EngineError, NoShellError
 from livepush.replacement import ASIDE, delete, refusal
+from livepush.span import Piece, whole
 from livepush.testing import FakeEngine, FakeImage, Files, Node
 from tests.archives import Item, stream
 
@@ -141,8 +142,8 @@ class Cut(FakeEngine):
     lacking = 0
     uploaded = 0  # members of the last upload
 
-    async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
-        raw = b"".join([piece async for piece in archive])
+    async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
+        raw = await whole(archive)
         with tarfile.open(fileobj=io.BytesIO(raw), encoding="utf-8") as tar:
             offsets = [member.offset for member in tar]
         self.uploaded = len(offsets)

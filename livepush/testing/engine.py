@@ -34,6 +34,7 @@ from livepush.errors import (
 from livepush.replacement import refusal
 from livepush.shell import SHELL
 from livepush.shield import settle
+from livepush.span import Piece, whole
 from livepush.testing.commands import Sleep, run_command
 from livepush.testing.files import Files
 from livepush.testing.images import FakeImage
@@ -173,7 +174,7 @@ class FakeEngine(Engine):
     ) -> str:
         self._called("build", target, dict(build_args or {}))
         try:
-            archive = await _whole(pack(context.items.items(), context.files, lambda _: None))
+            archive = await whole(pack(context.items.items(), context.files, lambda _: None))
         except OSError as error:
             raise unreadable(error) from error
         if self._builder is None:
@@ -215,8 +216,8 @@ class FakeEngine(Engine):
         self._called("stat", container, path)
         return self._existing(container).files.stat(path)
 
-    async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
-        content = await _whole(archive)
+    async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
+        content = await whole(archive)
         self._called("put", container, content)
         self._existing(container).files.extract(content)
 
@@ -340,10 +341,6 @@ class FakeEngine(Engine):
 
 def _unheard(progress: BuildProgress) -> None:
     """Takes what nobody wants to know."""
-
-
-async def _whole(pieces: AsyncIterable[bytes]) -> bytes:
-    return b"".join([piece async for piece in pieces])
 
 
 def _ours(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -24,6 +24,7 @@ from livepush.engine import (
     Tell,
 )
 from livepush.errors import EngineError, EngineUnreachableError
+from livepush.span import Piece, whole
 from livepush.testing.engine import FakeEngine
 
 T = TypeVar("T")
@@ -143,11 +144,12 @@ class Faulty(Engine):
     async def stat(self, container: str, path: str) -> PathStat | None:
         return await self._passed(lambda: self._engine.stat(container, path))
 
-    async def put(self, container: str, archive: AsyncIterable[bytes]) -> None:
+    async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
         fault = self._fault()
         await self._before(fault)
-        whole = b"".join([piece async for piece in archive])
-        content = _first_half(whole) if fault == "cut" else whole
+        content = await whole(archive)
+        if fault == "cut":
+            content = _first_half(content)
         await self._engine.put(container, _only(content))
         await self._after(fault)
 
