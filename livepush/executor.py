@@ -199,6 +199,16 @@ class Executor:
                 with contextlib.suppress(*_AT_ODDS):
                     await container.examine(position)
 
+    @property
+    def application(self) -> str:
+        """The id of the application's container."""
+        return self._stages[self._target].id
+
+    async def runs(self) -> bool:
+        """Whether the application's container runs, or is not there. Raises `EngineError`."""
+        info = await self._engine.container(self.application)
+        return info is None or info.running
+
     def outdated(self) -> tuple[StepRef, ...]:
         """Commands that have to run again although nothing before them has changed."""
         found = ((index, stage.outdated) for index, stage in self._stages.items())

@@ -62,7 +62,7 @@ class Presence:
         self._push = push
         self._catch_up = catch_up
         self._in_vain = ("", 0)  # the container that could not be gone on with, after which save
-        self._ran, self._started, self._pushed = False, "", 0
+        self._started, self._pushed = "", 0
         self._hurry = anyio.Event()
 
     def hurry(self) -> None:
@@ -94,20 +94,21 @@ class Presence:
     def _begin_with(self, info: ContainerInfo) -> None:
         self._pushed = self._session.pushes.serial
         # A push may have restarted it since; that shows in a moment.
-        self._ran, self._started = _runs(info), "" if self._pushed else info.started
+        self._started = "" if self._pushed else info.started
         self._hurry.set()
 
     async def _compare(self, info: ContainerInfo | None) -> None:
-        pushes, ran, runs = self._session.pushes, self._ran, _runs(info)
+        pushes, runs = self._session.pushes, _runs(info)
+        ran = not pushes.away
         started, self._started = self._started, info.started if info else self._started
         pushed, self._pushed = self._pushed, pushes.serial
-        self._ran, anew = runs, started not in ("", self._started)
+        anew = started not in ("", self._started)
         # Between two looks it is a push that restarts it, or else somebody.
         away = ran and runs and anew and pushed == pushes.serial
         if ran and (away or not runs):
-            pushes.emit(events.ContainerStopped(container_id=self._session.container.id))
-        if runs and (away or not ran):
-            pushes.emit(events.ContainerStarted(container_id=self._session.container.id))
+            pushes.tell_stopped()
+        if runs:
+            pushes.tell_started()
         if runs and (self.waits or ((anew or not ran) and (pushes.owes or pushes.stuck))):
             self._push_again()
         # One that a push has started has had its turn with what that landed.
@@ -128,13 +129,12 @@ class Presence:
         if self._in_vain == (info.id, self.saves):
             return
         self._in_vain = info.id, self.saves
-        older = self._session.container.id
+        older, ran = self._session.container.id, not self._session.pushes.away
         await self._session.reattach()
         self.waits = False  # what the older one lacked
-        if self._ran:
+        if ran:
             self._session.pushes.emit(events.ContainerStopped(container_id=older))
-        self._ran = _runs(info)
-        if self._ran:
+        if not self._session.pushes.away:
             self._session.pushes.emit(events.ContainerStarted(container_id=info.id))
         await self._catch_up()
         self._begin_with(info)

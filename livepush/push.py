@@ -5,6 +5,8 @@
   the push is overtaken, its command is ended for real, and the next push takes both.
 - What reaches a step that only a build can take is set aside: it stays owed, is named at once and
   at the end of every push, and holds up nothing else.
+- That the application's container has stopped, and that it runs again, is told once each, whoever
+  finds it so: a push as it is about to restart it, or who looks at it now and then.
 - What is written all the time holds up nothing: a push that was set back so often is carried to
   its end, and what has come by then is the next one's.
 - What is owed is in `livepush.ledger`; nothing else remembers anything.
@@ -65,16 +67,19 @@ class Pushes:
         leads: Callable[[], Leads],
         restarts: bool,
         serial: int = 0,
+        away: bool = False,
     ) -> None:
         """`leads` tells where links lead the sources now, and `serial` numbered the last push.
 
-        Without `restarts` the application's container is never restarted.
+        Without `restarts` the application's container is never restarted. `away` is whether it is
+        known not to run.
         """
         self.graph = graph
         self._leads = leads
         self._executor = executor
         self._bus = bus
         self._restarts = restarts
+        self._away = away
         self._lock = anyio.Lock()
         self._ledger = Ledger()
         self._watch = Stopwatch()
@@ -98,6 +103,11 @@ class Pushes:
     def busy(self) -> bool:
         """Whether a push is running, which may restart the container."""
         return self._current is not None
+
+    @property
+    def away(self) -> bool:
+        """Whether the application's container is known not to run, as was told last."""
+        return self._away
 
     @property
     def serial(self) -> int:
@@ -125,6 +135,18 @@ class Pushes:
     def emit(self, event: Event) -> None:
         """Tells the listeners; while a push runs, the event is of that push."""
         self._bus.emit(event if self._current is None else replace(event, push=self._current))
+
+    def tell_stopped(self) -> None:
+        """The application's container has stopped, which is told unless it has been."""
+        if not self._away:
+            self.emit(events.ContainerStopped(container_id=self._executor.application))
+        self._away = True
+
+    def tell_started(self) -> None:
+        """The application's container runs again, which is told unless it has been."""
+        if self._away:
+            self.emit(events.ContainerStarted(container_id=self._executor.application))
+        self._away = False
 
     def note(self, changes: Changes, *, since: float | None = None) -> None:
         """Owes `changes` from now on, and cancels the push that they overtake.
@@ -268,10 +290,19 @@ class Pushes:
                 anyio.CancelScope() as self._command,
                 self._watch.over(_PARTS.get(action.verb, "transfer")),
             ):
+                if action.verb == "restart":
+                    return await self._restarted(action)
                 return await self._executor.perform(action)
         finally:
             self._running = None
         return None
+
+    async def _restarted(self, action: Action) -> Performed:
+        if not await self._executor.runs():
+            self.tell_stopped()
+        performed = await self._executor.perform(action)
+        self.tell_started()
+        return performed
 
     def _tell_refused(self, action: Action, reason: str) -> None:
         self.emit(events.RebuildNeeded(reason=reason, line=action.line))

@@ -406,6 +406,7 @@ class Livepush:
                 leads=lambda: self._known.leads,
                 restarts=self._restarts,
                 serial=self._serial,
+                away=not info.running or info.paused,
             )
         for step, reason in unsafe_steps(self._known.graph):
             self._emit(

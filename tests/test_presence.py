@@ -13,6 +13,7 @@ from .conftest import BUSYBOX
 from .test_recovery import PLAIN, World, followed
 
 LIVE = f"FROM {BUSYBOX}\n#dev-cmd-live=sleep 9\nCOPY src /app\n"
+COPIES = f"FROM {BUSYBOX}\nCOPY src /app\n"
 FAILS = f"FROM {BUSYBOX}\nCOPY src /app\nRUN false\n"
 
 
@@ -72,6 +73,22 @@ async def test_a_save_that_met_a_container_that_had_just_stopped_starts_it(
         await web.until(lambda: running(web) == ["containerStopped"])
         await web.passes(lambda: fake_engine.calls[-1].verb == "restart")
         assert web.holds("/app/main") == "good"
+
+
+async def test_a_stop_that_a_push_finds_before_anybody_has_looked_is_told(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_INTERVAL", 1000.0)
+    async with followed(tmp_path, fake_engine, COPIES) as web:
+        await looks(web, fake_engine, times=1)
+        fake_engine.stop("web")
+        web.save("two")
+        assert not (await web.ends()).owed
+        assert running(web) == ["containerStopped", "containerStarted"]
+        await looks(web, fake_engine, times=1)
+        web.save("three")
+        await web.ends()
+        assert running(web) == ["containerStopped", "containerStarted"], "each is told once"
 
 
 @pytest.mark.usefixtures("often")
