@@ -30,6 +30,7 @@ _TRIES = 6  # pushes in a row that the engine may break off
 _FIRST, _LONGEST = 0.25, 2.0  # seconds between two tries, twice as long each time
 _IN_VAIN = frozenset(range(400, 500)) - {404, 408, 409, 429}  # it would refuse it again
 _AGAIN = "It is tried again by itself."
+_WAITS = "What is owed follows by itself once it is there and runs."
 _LATER = "It is given up for now: the next save tries it again."
 
 
@@ -84,9 +85,7 @@ async def push(session: Recovering, tell: Tell) -> bool:
 
         def explain(error: LivepushError, *, last: bool = last) -> None:
             nonlocal told
-            if may_pass(error):
-                hint = _LATER if last else _AGAIN
-                error = EngineError(error.message, hint=f"{error.hint} {hint}".strip())
+            error = _explained(error, session.container, last=last)
             if error.message != told or last:
                 tell(error)
             told = error.message
@@ -140,6 +139,17 @@ async def _is_started(session: Recovering) -> bool:
 
 def _delay(number: int) -> float:
     return min(_LONGEST, _FIRST * 2.0 ** min(number - 1, 10))
+
+
+def _explained(error: LivepushError, container: ContainerInfo, *, last: bool) -> LivepushError:
+    """The same for people, who know the container by its name, with what becomes of it."""
+    message = error.message.replace(container.id, container.name)
+    if isinstance(error, ContainerNotRunningError):
+        return ContainerNotRunningError(message, hint=error.hint or _WAITS)
+    if may_pass(error):
+        hint = _LATER if last else _AGAIN
+        return EngineError(message, hint=f"{error.hint} {hint}".strip())
+    return error
 
 
 def _unknown(error: LivepushError, *, again: bool) -> EngineError:

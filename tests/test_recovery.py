@@ -268,6 +268,18 @@ async def test_a_container_that_goes_on_later_has_what_is_owed(
         assert web.holds("/out") == "two"
 
 
+async def test_a_container_that_is_gone_is_told_by_its_name(
+    tmp_path: Path, fake_engine: FakeEngine
+) -> None:
+    async with followed(tmp_path, fake_engine, PLAIN) as web:
+        gone = await fake_engine.container("web")
+        assert gone is not None
+        await fake_engine.remove("web")
+        web.save("two")
+        assert (await web.ends()).owed
+        assert web.errors() == [("There is no container web.", recovery._WAITS)]
+
+
 @pytest.mark.parametrize("gone", [False, True], ids=["stopped", "removed"])
 async def test_a_stage_s_own_container_is_had_again(
     tmp_path: Path, fake_engine: FakeEngine, gone: bool
