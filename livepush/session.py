@@ -83,6 +83,8 @@ class Livepush:
         self._stack = stack
         self._bus = Bus()
         self._journal = Journal()
+        self._closing = anyio.Lock()
+        self._closed = False
         self._current = False  # whether all that the container lacks is owed
 
     @classmethod
@@ -226,15 +228,24 @@ class Livepush:
             await remove_labelled(self._engine, self._request.session)
 
     async def aclose(self) -> None:
-        """Ends the running push and removes all that the session made on the engine."""
+        """Ends the running push and removes all that the session made on the engine.
+
+        Called again, it waits until that is done, and does nothing.
+        """
         with anyio.CancelScope(shield=True):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._clean_up_early)
-                await self.cancel()
-            if self._current and self._pushes.settled:
-                state = partial(self._state, self._known.files.tree)  # what is settled, not later
-                await anyio.to_thread.run_sync(lambda: self._journal.settle(state()))
-            await self._stack.aclose()
+            async with self._closing:
+                closed, self._closed = self._closed, True
+                if not closed:
+                    await self._close()
+
+    async def _close(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._clean_up_early)
+            await self.cancel()
+        if self._current and self._pushes.settled:
+            state = partial(self._state, self._known.files.tree)  # what is settled, not later
+            await anyio.to_thread.run_sync(lambda: self._journal.settle(state()))
+        await self._stack.aclose()
 
     async def _clean_up_early(self) -> None:
         """Ending a command and removing a container each take their time."""

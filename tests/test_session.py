@@ -433,6 +433,19 @@ async def test_the_ends_of_a_session_leave_nothing_behind(
     assert not await fake_engine.owned()
 
 
+async def test_a_session_that_is_closed_again_asks_nothing(
+    world: Open, fake_engine: FakeEngine
+) -> None:
+    """Its connection is closed by then."""
+    web = await world(BUILT, src__main="one")
+    async with asyncio.TaskGroup() as tasks:
+        closing = [tasks.create_task(web.session.aclose()) for _ in range(2)]
+    assert all(each.done() for each in closing)
+    calls = len(fake_engine.calls)
+    await web.session.aclose()
+    assert len(fake_engine.calls) == calls
+
+
 async def test_build_arguments_reach_later_commands(world: Open) -> None:
     web = await world(f"FROM {BUSYBOX}\nARG V=1\nCOPY a /a\nRUN env > /env\n", a="a")
     assert "V=1" in (web.holds("/env") or "")
