@@ -43,6 +43,25 @@ def test_watch_ends_with_its_input_where_that_demands_the_pushes(app: Path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["click", "livepush.cli"])
+def test_a_signal_ends_it_without_a_word_while_it_is_loaded(
+    app: Path, module: str, number: signal.Signals
+) -> None:
+    code = (
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, *_):\n"
+        f"        if name == {module!r}:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        "from livepush.__main__ import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_ends_watch_in_good_order(app: Path, number: signal.Signals) -> None:
     with livepush("watch", "--container", "web") as process:
         assert process.stdout is not None
