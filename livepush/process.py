@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ _BEGAN = 19  # the place of the start time in `/proc/PID/stat`, behind the name;
 
 def stamp() -> str:
     """The name of this process: letters, digits, dots and dashes."""
-    return f"{_place()}.{os.getpid()}.{_began(str(os.getpid()))}"
+    return _stamp_of(os.getpid())
 
 
 def fate(stamp: str) -> Fate:
@@ -34,6 +35,11 @@ def fate(stamp: str) -> Fate:
     if now == began:
         return "running"
     return "elsewhere" if not now and _is_hidden(pid) else "over"
+
+
+@cache  # asked for with everything that is made
+def _stamp_of(pid: int) -> str:
+    return f"{_place()}.{pid}.{_began(str(pid))}"
 
 
 def _is_hidden(pid: str) -> bool:

@@ -6,7 +6,6 @@ import io
 import posixpath
 import tarfile
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 
 from livepush.engine import PathKind, PathStat
@@ -32,6 +31,9 @@ class Node:
     content: bytes = b""
     target: str = ""
 
+    def copy(self) -> Node:
+        return Node(self.kind, self.mode, self.uid, self.gid, self.content, self.target)
+
 
 class Files:
     """Nodes by absolute path. Every parent of a path is there, and is a directory."""
@@ -40,8 +42,12 @@ class Files:
         self._nodes: dict[str, Node] = {"/": Node("dir", 0o755)}
 
     def copy(self) -> Files:
-        files = Files()
-        files._nodes = deepcopy(self._nodes)
+        files, twins = Files(), dict[int, Node]()
+        for path, node in self._nodes.items():
+            twin = twins.get(id(node))  # there for another name of the same file
+            if twin is None:
+                twin = twins[id(node)] = node.copy()
+            files._nodes[path] = twin
         return files
 
     def __iter__(self) -> Iterator[str]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import itertools
 import os
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,22 +19,23 @@ from typing import Self
 import pytest
 
 from livepush import follow, leftovers
-from livepush.engine import ImageConfig, Tell
-from livepush.errors import BuildFailedError, LivepushError
+from livepush.engine import ImageConfig
+from livepush.errors import LivepushError
 from livepush.events import Event
 from livepush.live import Dockerfile
 from livepush.model import Replay
 from livepush.session import Livepush
-from livepush.testing import FakeEngine, FakeImage, Faulty, Files, Node
-from livepush.testing.builder import DockerfileBuilder
+from livepush.testing import FakeEngine, FakeImage, Faulty, Files
 from livepush.watch import EVERYTHING, Hints
 
+from .building import Builder, base_image, wanted
 from .clock import SimulatedLoop, threadless
 
 BASE = "base"
 NAMES = ("a", "b", "d/a", "d/b", "d/e/a")
 CONTENTS = ("", "1", "2", "three")
 _LONG_AGO = 1.0  # so that every context may be newer than the container's image
+_MEMORY = Path("/dev/shm")  # where files are that no disk has to be asked for
 _AGAIN = 1.0  # seconds; as `livepush.watch` has it
 
 # In place, only commands that may be repeated, and that read nothing which a later step writes.
@@ -85,37 +84,6 @@ class Context:
         elif path.exists():
             path.unlink()
         self.hear(name)
-
-    def archive(self) -> bytes:
-        """What a build is sent."""
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            for path in sorted(self.root.rglob("*")):
-                tar.add(path, str(path.relative_to(self.root)), recursive=False, filter=of_root)
-        return archive.getvalue()
-
-
-class Builder:
-    """A builder that says nothing of what it has built before."""
-
-    def __init__(self, base: FakeImage) -> None:
-        self._build = DockerfileBuilder(lambda _: base)
-        self._built: set[str] = set()
-
-    def __call__(self, context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
-        sent = Files()
-        sent.extract(context)
-        key = repr((shown(sent), dockerfile, target))
-        image = self._build(context, dockerfile, target, _silent if key in self._built else tell)
-        self._built.add(key)
-        return image
-
-    def wanted(self, context: Context) -> Files | None:
-        """What a build of the context would hold, None where it fails."""
-        try:
-            return self._build(context.archive(), context.live.encode(), "", _silent).files
-        except BuildFailedError:
-            return None
 
 
 class Watcher:
@@ -200,19 +168,18 @@ class Machine:
     def __init__(self, number: int, replay: Replay) -> None:
         self.replay = replay
         self.loop = SimulatedLoop()
-        self._folder = Path(tempfile.mkdtemp(prefix="livepush-"))
+        self._folder = new_folder()
         texts = DOCKERFILES[replay]
         (self._folder / "context").mkdir()
         self.context = Context(self._folder / "context", texts[number % len(texts)])
         self._journals = itertools.count()
         self.journals = self._folder / "journals"
-        base = FakeImage(base_files(), ImageConfig(""))
-        self.builder = Builder(base)
-        self.engine = FakeEngine(builder=self.builder)
-        self.engine.add_image(base, tag=BASE)
-        wanted = self.builder.wanted(self.context)
-        assert wanted is not None
-        self._image = self.engine.add_image(FakeImage(wanted, ImageConfig("", created=_LONG_AGO)))
+        self.engine = FakeEngine(builder=Builder(cache=True))
+        self.engine.add_image(base_image(), tag=BASE)
+        built = wanted(self.context.root, self.context.live)
+        assert built is not None
+        config = ImageConfig("", created=_LONG_AGO)
+        self._image = self.engine.add_image(FakeImage(built.files, config, layers=built.layers))
         self.container = self.engine.add_container(self._image, name="web")
         self.process: Process | None = None
 
@@ -257,6 +224,11 @@ class Machine:
         if info is not None and not info.running:
             self.loop.run_until_complete(self.engine.restart(self.container, grace=0))
 
+    def wanted(self) -> Files | None:
+        """What a build of the context holds, None where it fails."""
+        image = wanted(self.context.root, self.context.live)
+        return None if image is None else image.files
+
     def holds(self) -> Files:
         return self.engine.files(self.container)
 
@@ -279,25 +251,9 @@ def simulated(current: Callable[[], Machine]) -> Iterator[None]:
         yield
 
 
-def shown(files: Files) -> dict[str, tuple[object, ...]]:
-    """All that can be compared of files."""
-    nodes = ((path, files.node(path)) for path in files)
-    return {p: (n.kind, n.mode, n.uid, n.content, n.target) for p, n in nodes if n is not None}
-
-
-def base_files() -> Files:
-    """Those of the base image."""
-    files = Files()
-    for path in ("/bin", "/etc", "/tmp"):  # a container's own
-        files.place(path, Node("dir", 0o755))
-    files.write("/bin/sh", b"", mode=0o755)
-    return files
-
-
-def of_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
-    """As a builder owns what it is sent."""
-    info.uid = info.gid = 0
-    return info
+def new_folder() -> Path:
+    memory = _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="livepush-", dir=memory))
 
 
 def _silent(_: object) -> None:

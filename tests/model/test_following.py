@@ -4,32 +4,28 @@ A state machine edits a build context that is followed, breaks calls of the engi
 stops and recreates the container, ends livepush in good order or by KILL and starts it again.
 Whenever it has come to rest with an engine that is well, the container must hold what a build
 would, nothing may be owed, and nothing more may happen; where the build fails, it is all owed.
-
-Some hundred interleavings by default; `LIVEPUSH_INTERLEAVINGS` says how many.
 """
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from livepush.events import Error
 from livepush.model import Replay
 from livepush.testing import FAULTS, Fault
 
-from .machine import CONTENTS, NAMES, Machine, shown, simulated
+from .building import shown
+from .machine import CONTENTS, NAMES, Machine, simulated
+from .workers import Workers, plainly
 
-EXAMPLES = int(os.environ.get("LIVEPUSH_INTERLEAVINGS", "250"))
 _GIVEN_UP = "given up"
 _LONG = 25.0  # seconds within which all comes to rest
 _WHILE = 5.0  # seconds in which nothing more may happen then
@@ -130,13 +126,15 @@ class Followed(RuleBasedStateMachine):
         if any(isinstance(e, Error) and _GIVEN_UP in e.hint for e in process.told):
             machine.context.write("b", "the next save")
             machine.pass_time(_LONG)
-        wanted = machine.builder.wanted(machine.context)
+        wanted = machine.wanted()
         assert process.session.pushes.settled == (wanted is not None), process.told
         if wanted is not None:
-            assert shown(machine.holds()) == shown(wanted)
+            holds, builds = shown(machine.holds()), shown(wanted)
+            assert holds == builds, (holds, builds)
         calls = len(machine.engine.calls)
         machine.pass_time(_WHILE)
-        assert {c.verb for c in machine.engine.calls[calls:]} <= {"container"}, "it is at rest"
+        busy = [c for c in machine.engine.calls[calls:] if c.verb != "container"]
+        assert not busy, f"it is not at rest: {busy}"
 
     @property
     def there(self) -> Machine:
@@ -158,19 +156,13 @@ class FollowedClean(Followed):
     replay: Replay = "clean"
 
 
-@pytest.mark.parametrize("machine", [Followed, FollowedClean])
-def test_nothing_is_lost_while_a_context_is_followed(machine: type[Followed]) -> None:
+def on_a_simulated_machine(machine: type[Followed], how: settings) -> None:
     with simulated(lambda: machine.current):
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=EXAMPLES,
-                stateful_step_count=25,
-                deadline=None,
-                derandomize=True,
-                database=None,
-                report_multiple_bugs=False,
-                phases=(Phase.generate, Phase.shrink),  # explaining takes minutes
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        plainly(machine, how)
+
+
+@pytest.mark.parametrize("machine", [Followed, FollowedClean])
+def test_nothing_is_lost_while_a_context_is_followed(
+    machine: type[Followed], elsewhere: Workers
+) -> None:
+    elsewhere.run(on_a_simulated_machine, machine, steps=25)

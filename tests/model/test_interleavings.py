@@ -10,32 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import shutil
-import tarfile
-import tempfile
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from livepush.engine import ImageConfig
-from livepush.errors import BuildFailedError, EngineError, LivepushError
+from livepush.errors import EngineError, LivepushError
+from livepush.live import Dockerfile
 from livepush.model import Replay
 from livepush.push import PushResult
 from livepush.session import Livepush
 from livepush.testing import FakeEngine, FakeImage, Files
-from livepush.testing.builder import DockerfileBuilder
 
-from .machine import BASE, CONTENTS, DOCKERFILES, NAMES, base_files, of_root, shown
+from .building import Builder, base_image, shown, wanted
+from .machine import BASE, CONTENTS, DOCKERFILES, NAMES, new_folder
+from .workers import Workers, plainly
 
 FAULTS = ("put", "delete", "run", "restart", "stat", "get", "build", "create")
 
@@ -49,7 +45,7 @@ class Interleaving(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.loop = self.runner.get_loop()
-        self.root = Path(tempfile.mkdtemp(prefix="livepush-"))
+        self.root = new_folder()
         self.dirty: set[str] = set()
         self.pushes: list[asyncio.Task[PushResult]] = []
         self.clock = asyncio.Event()
@@ -57,20 +53,20 @@ class Interleaving(RuleBasedStateMachine):
     @initialize(number=st.integers(0, 9))
     def open(self, number: int) -> None:
         texts = DOCKERFILES[self.replay]
-        self.text = texts[number % len(texts)]
+        self.dockerfile = Dockerfile(texts[number % len(texts)])
         for name in NAMES:
             self.put(name, "0")
-        base = FakeImage(base_files(), ImageConfig(""))
-        self.builder = DockerfileBuilder(lambda _: base)
-        self.engine = FakeEngine(builder=self.builder, sleep=self.sleep)
-        self.engine.add_image(base, tag=BASE)
-        image = self.engine.add_image(FakeImage(self.built(), ImageConfig("")))
+        self.engine = FakeEngine(builder=Builder(cache=False), sleep=self.sleep)
+        self.engine.add_image(base_image(), tag=BASE)
+        built = self.wanted()
+        assert built is not None
+        image = self.engine.add_image(FakeImage(built, ImageConfig("")))
         self.container = self.engine.add_container(image, name="web")
         self.session = self.loop.run_until_complete(
             Livepush.init(
                 context=self.root,
                 container_id="web",
-                dockerfile_content=self.text,
+                dockerfile=self.dockerfile,
                 engine=self.engine,
                 replay=self.replay,
             )
@@ -84,21 +80,10 @@ class Interleaving(RuleBasedStateMachine):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
 
-    def built(self) -> Files:
-        """What a build of the context as it is now holds."""
-        text = self.session.dockerfile.generate_live_dockerfile() if self.opened else self.text
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            for path in sorted(self.root.rglob("*")):
-                tar.add(path, str(path.relative_to(self.root)), recursive=False, filter=of_root)
-        return self.builder(archive.getvalue(), text.encode(), "", lambda _: None).files
-
-    def buildable(self) -> Files | None:
-        """The same, None where the build fails."""
-        try:
-            return self.built()
-        except BuildFailedError:
-            return None
+    def wanted(self) -> Files | None:
+        """What a build of the context as it is now holds, None where it fails."""
+        image = wanted(self.root, self.dockerfile.generate_live_dockerfile())
+        return None if image is None else image.files
 
     @property
     def opened(self) -> bool:
@@ -159,11 +144,12 @@ class Interleaving(RuleBasedStateMachine):
         self.push()
         result = self.loop.run_until_complete(self.pushes.pop())
         self.clock.clear()
-        wanted = self.buildable()
+        wanted = self.wanted()
         assert bool(result.owed) == (wanted is None), result
         if wanted is not None:
             assert result.status != "failed"
-            assert shown(self.engine.files(self.container)) == shown(wanted)
+            holds, builds = shown(self.engine.files(self.container)), shown(wanted)
+            assert holds == builds, (holds, builds)
 
     def teardown(self) -> None:
         try:
@@ -181,15 +167,7 @@ class InterleavingClean(Interleaving):
 
 
 @pytest.mark.parametrize("machine", [Interleaving, InterleavingClean])
-def test_every_interleaving_ends_as_a_build(machine: type[Interleaving]) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=100,
-            stateful_step_count=20,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+def test_every_interleaving_ends_as_a_build(
+    machine: type[Interleaving], elsewhere: Workers
+) -> None:
+    elsewhere.run(plainly, machine, steps=20)
