@@ -103,6 +103,8 @@ class Followed(Protocol):
 
     async def start(self) -> None: ...
 
+    def expect(self, edited: Dockerfile) -> None: ...
+
     async def reattach(self) -> None: ...
 
     async def catch_up(self) -> bool: ...
@@ -238,6 +240,7 @@ class _Follower:
             place = f"{context.dockerfile}:{error.line}"
             self._tell(LivepushError(f"{place}: {error.message}", hint=error.hint))
             return
+        self._session.expect(now)
         if now.meaning != self._session.dockerfile.meaning:
             self._session.pushes.emit(
                 events.RebuildNeeded(

@@ -3,6 +3,8 @@
 It opens the containers, and hands what changes in the build context to the pushes.
 
 - A session is of one container at a time. What is known of that changes all at once or not at all.
+- The Dockerfile is that of the container: one that has changed counts once the container is made
+  anew from another image, which is taken to be built from it.
 - Nothing is taken to be in the container but what it was built from, what landed in it, and what
   a look at it has shown. That all has landed is noted for the next session only where that look was
   taken, and nothing is owed.
@@ -83,6 +85,7 @@ class Livepush:
         self._stack = stack
         self._bus = Bus()
         self._journal = Journal()
+        self._edited: Dockerfile | None = None  # what the Dockerfile says by now
         self._closing = anyio.Lock()
         self._closed = False
         self._current = False  # whether all that the container lacks is owed
@@ -303,8 +306,14 @@ class Livepush:
         if self._restarts:
             await self._engine.restart(self._info.id, grace=RESTART_GRACE)
 
+    def expect(self, edited: Dockerfile) -> None:
+        """Takes a container of that name to be built from `edited`, if its image is another one."""
+        self._edited = edited
+
     async def reattach(self) -> None:
         """Goes on with the container that has the name of one that is gone.
+
+        From another image it is taken to be built from the Dockerfile as it was expected.
 
         What is owed is forgotten: `catch_up` owes what the new one lacks. Raises `EngineError`, and
         `ContainerNotRunningError` where it is gone by now; then the same call may be tried again.
@@ -313,7 +322,18 @@ class Livepush:
         await self._engine.leave(self._info.id)
         self._serial, self._current = self._pushes.serial, False
         await self.cleanup_intermediate_containers()
-        await self._attach(self._info.name)
+        before, image = self._request, self._info.image
+        info = await existing(self._engine, self._info.name)
+        edited = self._edited if info.image != image else None
+        if edited is not None and edited.meaning != self.dockerfile.meaning:
+            self._request = replace(before, dockerfile=edited)
+        try:
+            await self._attach(self._info.name)
+        except BaseException:
+            self._request = before
+            raise
+        if self._request.dockerfile is not before.dockerfile:
+            self._warn(f"{self.context.dockerfile} is followed as it is now, as its image is new")
 
     async def catch_up(self) -> bool:
         """Owes what the container may lack of the context as it is; whether there is anything.

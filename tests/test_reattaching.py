@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from livepush import presence, recovery
+from livepush import events, presence, recovery
+from livepush.buildcontext import build_context
+from livepush.context import Context
 from livepush.engine import Tell
 from livepush.errors import BuildFailedError, EngineError
+from livepush.snapshot import Snapshot
 from livepush.testing import FakeEngine, FakeImage
 from livepush.testing.builder import DockerfileBuilder
 
@@ -166,3 +169,34 @@ async def test_a_command_that_ended_with_its_container_comes_again_once_that_run
         web.save("two")
         assert (await web.ends()).owed
         await web.until(lambda: web.holds("/out") == "two")
+
+
+async def test_a_container_of_a_new_image_follows_the_dockerfile_that_it_was_built_from(
+    tmp_path: Path, engine: FakeEngine
+) -> None:
+    async with followed(tmp_path, engine, PLAIN) as web:
+        edited = f"{PLAIN}RUN echo new > /new\nCOPY more /more\n"
+        (tmp_path / "more").write_text("one")
+        (tmp_path / "Dockerfile").write_text(edited)
+        await web.until(lambda: any(isinstance(e, events.RebuildNeeded) for e in web.told))
+        await recreate(engine)  # from the image that it had, whose Dockerfile is the old one
+        await web.until(lambda: web.told[-1].name == "containerStarted")
+        await web.until(lambda: web.holds("/out") == "one" and web.told[-1].name == "livepushEnd")
+        assert web.holds("/new") is None
+        image = await rebuilt(engine, tmp_path, edited)
+        await engine.remove("web")
+        engine.add_container(image, name="web")
+        await web.until(lambda: any(isinstance(e, events.Notice) for e in web.told))
+        (tmp_path / "more").write_text("two")
+        await web.until(lambda: web.holds("/more") == "two" and web.told[-1].name == "livepushEnd")
+        assert web.holds("/new") == "new\n"
+
+
+async def rebuilt(engine: FakeEngine, context: Path, dockerfile: str) -> str:
+    """The image that a person has built."""
+    place = Context.open(context)
+    files = Snapshot(place, place.scan())
+    image = await engine.build(build_context(dockerfile, files, "Dockerfile", legacy=False))
+    config = await engine.image(image)
+    assert config is not None
+    return config.id

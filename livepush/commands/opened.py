@@ -15,6 +15,7 @@ from livepush.commands.connection import Connection, connect
 from livepush.commands.inputs import Inputs
 from livepush.commands.rehearsal import Rehearsal
 from livepush.commands.showing import closing, showing
+from livepush.events import Event
 from livepush.journal import journals
 from livepush.narration import Line, Narrator, Subject
 from livepush.opening import GRACE
@@ -96,10 +97,20 @@ async def opened(job: Job) -> AsyncIterator[Livepush]:
                 grace=options.grace,
             )
             show.busy = ""
-            job.narrator.graph = session.pushes.graph
+            _narrated(job.narrator, session)
             async with _closing_meanwhile(session):
                 show.follow(session.events())
                 yield session
+
+
+def _narrated(narrator: Narrator, session: Livepush) -> None:
+    """Has it speak of the stages that each push is of: a container that is made anew has others."""
+
+    def follow(_: Event | None) -> None:
+        narrator.graph = session.pushes.graph
+
+    follow(None)
+    session.on("livepushStart", follow)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from livepush.context import Context
 from livepush.engine import ContainerInfo
 from livepush.executor import Executor, Performed
 from livepush.leads import leads
+from livepush.live import Dockerfile
 from livepush.model import Changes
 from livepush.plan import Action, StepRef
 from livepush.push import Pushes
@@ -45,6 +46,9 @@ class Rehearsal:
 
     async def start(self) -> None:
         """Nothing is carried out."""
+
+    def expect(self, edited: Dockerfile) -> None:
+        """The plans stay those of the Dockerfile as it was."""
 
     async def reattach(self) -> None:
         """Nothing is carried out."""
