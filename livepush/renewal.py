@@ -45,7 +45,11 @@ def carried(image: Tree, older: Tree, here: Tree, touched: Touched) -> Delta:
     }
     known = {*before, *(path.lstrip("/") for path in touched.paths)}
     gone = {f"/{path}" for path in known if path in there and path not in wanted}
-    return Delta(written, tuple(sorted(path for path in gone if gone.isdisjoint(above(path)))))
+    # What comes in a directory's place takes it away with all in it; a deletion below a link that
+    # came there would reach what the link leads to.
+    gone_with = gone | {path for path, item in written.items() if item.entry.kind != "dir"}
+    deleted = (path for path in gone if gone_with.isdisjoint(above(path)))
+    return Delta(written, tuple(sorted(deleted)))
 
 
 def _same(one: Entry | None, other: Entry) -> bool:

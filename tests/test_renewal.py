@@ -9,12 +9,13 @@ from typing import IO
 import pytest
 from anyio import CancelScope
 
+from livepush.engine import ImageConfig
 from livepush.errors import EngineError
 from livepush.journal import Touched
 from livepush.manifest import Delta
 from livepush.model import Entry
 from livepush.renewal import Renewal, carried
-from livepush.testing import FakeEngine
+from livepush.testing import FakeEngine, FakeImage, Files, Node
 from livepush.tree import Tree
 
 from .conftest import BUSYBOX
@@ -49,7 +50,7 @@ def tree(**entries: Entry) -> Tree:
         pytest.param(
             tree(a=DIR, a__b=file("b"), d=Entry("link", 0o777, target="a")),
             ["/a", "/a/b", "/d"],
-            ["/d/x", "/d/y"],
+            [],
             id="other kinds",
         ),
         pytest.param(
@@ -92,6 +93,24 @@ def test_behind_commands_all_that_differs_comes() -> None:
     delta = carried(OLDER, OLDER, here, Touched(frozenset(), commands=True))
     assert sorted(delta.written) == ["/a", "/d/y"]
     assert delta.deleted == ()
+
+
+async def test_nothing_goes_behind_a_link_that_comes_in_a_directory_s_place(
+    fake_engine: FakeEngine,
+) -> None:
+    older, newer = FakeImage(Files(), ImageConfig("")), FakeImage(Files(), ImageConfig(""))
+    older.files.place("/current/x", Node("file", content=b"old"))
+    newer.files.place("/current", Node("link", 0o777, target="/data"))
+    for image in (older, newer):
+        image.files.place("/data/x", Node("file", content=b"kept"))
+    old, new = map(fake_engine.add_image, (older, newer))
+    web = fake_engine.add_container(old)
+    renewal = Renewal(fake_engine, web, old, mounts=(), labels={})
+    delta, files = await renewal.changes(new, Touched(), lambda tree: tree)
+    await renewal.carry(delta, files, restarts=True)
+    files.close()
+    assert await fake_engine.stat(web, "/data/x") is not None
+    assert await fake_engine.stat(web, "/current/x") is not None
 
 
 async def test_a_container_that_cannot_be_removed_holds_nothing_up(fake_engine: FakeEngine) -> None:
