@@ -1,18 +1,21 @@
 """Where the copies of a stage write, which the text of the Dockerfile alone does not tell.
 
-A destination may be a link, and a file goes *into* one that was a directory before the copy: that
-is what an earlier copy makes of it now, or what stood there before all copies. The container shows
-what stands there after the build, which leaves one case open: a directory where a directory was
-copied to. It is settled when a file comes in that directory's place.
+A destination may be a link, or below one: its path is the one without links, so that copies which
+write to one place by several names are known to. And a file goes *into* a destination that was a
+directory before the copy: that is what an earlier copy makes of it now, or what stood there before
+all copies. The container shows what stands there after the build, which leaves one case open: a
+directory where a directory was copied to. It is settled when a file comes in that directory's
+place.
 """
 
 from __future__ import annotations
 
 from livepush.beneath import Beneath, Held
-from livepush.engine import Engine, PathStat
+from livepush.engine import Engine
 from livepush.landed import Landed
 from livepush.manifest import Conflict, Destination, manifest
 from livepush.model import Copy
+from livepush.realpath import RealPaths
 from livepush.tree import Tree
 
 
@@ -23,6 +26,7 @@ class Destinations:
         self._engine = engine
         self._container = container
         self._landed = landed
+        self._real = RealPaths(engine, container)
         self._known: dict[int, Destination] = {}
         self._before: dict[int, bool] = {}  # whether a directory stood there before all copies
 
@@ -31,24 +35,17 @@ class Destinations:
 
     async def learn(self, position: int, step: Copy) -> None:
         """Asks the container what stands at the destination of `step`."""
-        path, stat = await self._followed(step)
-        is_dir = False
-        if stat is not None and stat.kind == "dir":
-            is_dir = True
+        path = await self._real.target(step.dest)
+        stat = await self._engine.stat(self._container, path)
+        is_dir = stat is not None and stat.kind == "dir"
         self._known[position] = Destination(path, step.dest_is_dir or is_dir)
         if not is_dir:
             self._before[position] = False
 
     async def moved(self, position: int, step: Copy) -> bool:
-        """Whether a link at the destination leads elsewhere by now."""
-        path, _ = await self._followed(step)
-        return path != self._known[position].path
-
-    async def _followed(self, step: Copy) -> tuple[str, PathStat | None]:
-        stat = await self._engine.stat(self._container, step.dest)
-        if stat is None or stat.kind != "link":
-            return step.dest, stat
-        return stat.target, await self._engine.stat(self._container, stat.target)
+        """Whether a link at the destination, or above it, leads elsewhere by now."""
+        now = RealPaths(self._engine, self._container)
+        return await now.target(step.dest) != self._known[position].path
 
     def built(self, position: int, step: Copy, tree: Tree) -> None:
         """What stands there comes from `tree`: a file would be there in place of a directory."""

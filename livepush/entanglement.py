@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from livepush.manifest import Delta, Manifest
 from livepush.model import Copy, MakeDir, Step
@@ -13,17 +13,21 @@ _ACCOUNTS = ("/etc/passwd", "/etc/group")
 
 
 def entangled(
-    later: Sequence[Step], makes: Sequence[Manifest], before: Manifest, after: Manifest, news: Delta
+    later: Sequence[Step],
+    makes: Sequence[Manifest],
+    ways: Collection[str],
+    before: Manifest,
+    after: Manifest,
+    news: Delta,
 ) -> bool:
     """Whether a copy that wrote `before` and writes `after` now, by `news`, changes more than that.
 
-    `later` are the steps behind it, and `makes` what copies among them write. It does where a link
-    changes on the way to what a later step writes, an account that a later step names an owner by,
-    or a directory goes that a later step only has made.
+    `later` are the steps behind it, `makes` what copies among them write, and `ways` the paths that
+    lead there. It does where a link changes on the way to what a later step writes, an account that
+    a later step names an owner by, or a directory goes that a later step only has made.
     """
     changed = {*news.written, *news.deleted}
-    links = {path for path in changed if _link(before, path) != _link(after, path)}
-    if any(_within(place, links) for place in _places(later)):
+    if any(path in changed and _link(before, path) != _link(after, path) for path in ways):
         return True
     if changed.intersection(_ACCOUNTS) and any(map(needs_files, _owners(later))):
         return True
@@ -58,14 +62,6 @@ def _link(manifest: Manifest, path: str) -> str | None:
 def _is_dir(manifest: Manifest, path: str) -> bool:
     item = manifest.items.get(path)
     return item is not None and item.entry.kind in ("dir", "other")
-
-
-def _places(steps: Sequence[Step]) -> Iterator[str]:
-    for step in steps:
-        if isinstance(step, Copy):
-            yield step.dest
-        elif isinstance(step, MakeDir):
-            yield step.path
 
 
 def _owners(steps: Sequence[Step]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from livepush.engine import Engine
+from livepush.tree import above
 
 
 class RealPaths:
@@ -29,3 +30,10 @@ class RealPaths:
             stat = await self._engine.stat(self._container, here)
             self._known[path] = stat.target if stat is not None and stat.target else here
         return self._known[path]
+
+    async def way(self, path: str) -> frozenset[str]:
+        """Where `path`, and each directory above it as it is written, really are.
+
+        What stands at one of them, if it is a link, decides where `path` leads.
+        """
+        return frozenset([await self.of(each) for each in (path, *above(path)) if each])

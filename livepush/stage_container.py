@@ -37,6 +37,7 @@ from livepush.manifest import (
 from livepush.model import Copy, Entry, MakeDir, Run, Stage
 from livepush.mounted import Mounted
 from livepush.origin import fetch_tree
+from livepush.realpath import RealPaths
 from livepush.span import Piece
 from livepush.standing import Standing
 from livepush.tree import Tree
@@ -97,7 +98,11 @@ class StageContainer:
         self._engine = engine
         self._tell = tell
         self._mounted = Mounted(engine, container, mounts)
-        self._landed = Landed(stage.steps)
+        self._real = RealPaths(engine, container)
+        # A `WORKDIR` among them is where it really is once `open` has asked.
+        self._steps = list(stage.steps)
+        self._ways: dict[int, frozenset[str]] = {}  # to where the steps write
+        self._landed = Landed(self._steps)
         self._users = Users(engine, container, stage.steps)
         self._destinations = Destinations(engine, container, self._landed)
         self._ran: set[int] = set()
@@ -106,7 +111,7 @@ class StageContainer:
             engine,
             container,
             image,
-            stage.steps,
+            self._steps,
             base=base,
             landed=self._landed,
             destinations=lambda: [self._destinations[i].path for i in self._copies()],
@@ -131,8 +136,13 @@ class StageContainer:
     async def open(self) -> None:
         """Asks the container once what only it knows: what stands at destinations, and users."""
         await self._users.learn()
-        for position, step in self._copies().items():
-            await self._destinations.learn(position, step)
+        for position, step in enumerate(self.stage.steps):
+            if isinstance(step, Copy):
+                await self._destinations.learn(position, step)
+                self._ways[position] = await self._real.way(step.dest)
+            elif isinstance(step, MakeDir):
+                self._steps[position] = replace(step, path=await self._real.target(step.path))
+                self._ways[position] = await self._real.way(step.path)
 
     @property
     def touched(self) -> Touched:
@@ -378,9 +388,10 @@ class StageContainer:
         vanished = (path for path in takes if path and files.tree.get(path) is None)
         lost |= await self._standing.passed(step, destination, vanished)
         news = replace(news, deleted=tuple({*news.deleted, *lost}))
-        behind = self.stage.steps[position + 1 :]
+        behind = self._steps[position + 1 :]
         makes = [self._landed[index] for index in self._copies() if index > position]
-        if entangled(behind, makes, landed, wanted, news):
+        ways = frozenset().union(*(way for i, way in self._ways.items() if i > position))
+        if entangled(behind, makes, ways, landed, wanted, news):
             raise EntangledError(position)
         for path in contested(behind, makes, self._landed[position], wanted):
             if await self._beneath.at(position, path) is None:

@@ -6,8 +6,8 @@ import pytest
 
 from livepush.entanglement import contested, entangled
 from livepush.live import Dockerfile
-from livepush.manifest import Item, Manifest, delta
-from livepush.model import Entry
+from livepush.manifest import Item, Manifest, ancestry, delta
+from livepush.model import Copy, Entry, MakeDir
 
 DIR = Entry("dir", 0o755)
 
@@ -27,7 +27,10 @@ def manifest(made: tuple[str, ...] = (), **items: Entry) -> Manifest:
 
 def is_entangled(lines: str, before: Manifest, after: Manifest, *makes: Manifest) -> bool:
     steps = Dockerfile(f"FROM a\nCOPY one /\n{lines}\n").graph().target.steps[1:]
-    return entangled(steps, makes, before, after, delta(before, after, frozenset()))
+    places = [step.dest for step in steps if isinstance(step, Copy)]
+    places += [step.path for step in steps if isinstance(step, MakeDir)]
+    ways = {path for place in places for path in ancestry(place)}
+    return entangled(steps, makes, ways, before, after, delta(before, after, frozenset()))
 
 
 @pytest.mark.parametrize(

@@ -25,16 +25,19 @@ from tests.archives import Item, packed
 
 @dataclass
 class Context:
-    """A build context in memory: text by path."""
+    """A build context in memory: text by path, and where links lead by theirs."""
 
     files: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
     @property
     def tree(self) -> Tree:
-        return Tree.of(
-            (path, Entry("file", 0o644, size=len(text), stamp=(hash(text),)))
+        files = {
+            path: Entry("file", 0o644, size=len(text), stamp=(hash(text),))
             for path, text in self.files.items()
-        )
+        }
+        links = {path: Entry("link", 0o777, target=to) for path, to in self.links.items()}
+        return Tree.of({**files, **links}.items())
 
     def open_file(self, path: str) -> IO[bytes]:
         return BytesIO(self.files[path].encode())
@@ -81,9 +84,9 @@ class World:
     def copies(self) -> list[int]:
         return [i for i, step in enumerate(self.stage.steps) if isinstance(step, Copy)]
 
-    async def land(self, *changed: str, full: bool = False) -> None:
-        """Lands what the last copy takes, and what that uncovers."""
-        last, takes = self.copies()[-1], frozenset(changed)
+    async def land(self, *changed: str, full: bool = False, at: int | None = None) -> None:
+        """Lands what a copy takes, the last one unless it is said, and what that uncovers."""
+        last, takes = self.copies()[-1] if at is None else at, frozenset(changed)
         await self.container.land(last, self.context, takes=takes, full=full, on_behalf_of=last)
         while (uncovered := self.container.uncovered) is not None:
             await self.container.land(uncovered, self.context, on_behalf_of=last)
@@ -93,9 +96,9 @@ class World:
             del self.context.files[path]
         await self.land(*paths)
 
-    async def save(self, path: str, text: str) -> None:
+    async def save(self, path: str, text: str, *, at: int | None = None) -> None:
         self.context.files[path] = text
-        await self.land(path)
+        await self.land(path, at=at)
 
     async def run(self, position: int) -> None:
         step = self.stage.steps[position]
@@ -595,3 +598,55 @@ async def test_a_saved_file_costs_no_look_at_the_others(monkeypatch: pytest.Monk
     monkeypatch.undo()
     await world.save("app/new", "3")
     assert [world.holds(f"/{path}") for path in ("app/x", "app/y", "app/new")] == ["2", "y", "3"]
+
+
+# Copies that write to one place by several names of it.
+
+
+async def linked(first: str, second: str) -> World:
+    """Two copies, of `one` and then of `two`, in an image whose `/alias` leads to `/srv`."""
+    context = {"one/x": "first", "two/x": "second", "two/y": "stays"}
+    link = ran("make", Item("alias", "link", mode=0o777, target="/srv"))
+    text = f"FROM base\nRUN make\nCOPY {first}\nCOPY {second}\n"
+    wrote = packed(Item("srv/d/x", content=b"second"))
+    return await World(text, context, link, ("COPY", packed()), ("COPY", wrote)).open()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("one /alias/d/", "two /srv/d/"), ("one/x /srv/d/x", "two/x /alias/d/x")]
+)
+async def test_what_a_later_copy_holds_by_another_name_stays(first: str, second: str) -> None:
+    world = await linked(first, second)
+    await world.save("one/x", "changed", at=1)
+    assert world.holds("/srv/d/x") == "second"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("one /alias/d/", "two /srv/d/"), ("one /srv/d/", "two /alias/d/")]
+)
+async def test_what_an_earlier_copy_holds_by_another_name_comes_back(
+    first: str, second: str
+) -> None:
+    world = await linked(first, second)
+    await world.delete("two/x")
+    assert world.holds("/srv/d/x") == "first"
+
+
+async def test_what_becomes_a_link_above_a_later_destination_is_found_by_any_name() -> None:
+    text = "FROM base\nRUN make\nCOPY one /alias/\nCOPY two /alias/current/x/\n"
+    context = {"one/y": "first", "two/x": "second"}
+    world = World(text, context, ran("make", Item("alias", "link", mode=0o777, target="/srv")))
+    await world.open()
+    world.context.links["one/current"] = "elsewhere"
+    with pytest.raises(EntangledError):
+        await world.land("one/current", at=1)
+
+
+async def test_the_directory_of_a_workdir_below_a_link_stays() -> None:
+    text = "FROM base\nRUN make\nWORKDIR /alias/d\nCOPY . /srv/\n"
+    made = [ran("make", Item("alias", "link", mode=0o777, target="/srv"))]
+    made.append(("WORKDIR /alias/d", packed(Item("srv/d", "dir", mode=0o755))))
+    context = {"d/mine": "mine"}
+    world = await World(text, context, *made, copied("srv", context)).open()
+    await world.delete("d/mine")
+    assert world.node("/srv/d") is not None
