@@ -6,15 +6,15 @@ import posixpath
 from collections.abc import Callable, Collection
 
 from livepush.engine import Engine
-from livepush.mounts import over
+from livepush.mounts import ENGINES_FILES, over
 from livepush.realpath import RealPaths
 
 
 class Mounted:
-    """The `mounts` of one container, by their paths there; links are followed."""
+    """The `mounts` of one container, and its engine's own, by their paths there; links followed."""
 
     def __init__(self, engine: Engine, container: str, mounts: Collection[str]) -> None:
-        self._mounts = tuple(mounts)
+        self._mounts = (*mounts, *ENGINES_FILES)
         self._real = RealPaths(engine, container)
 
     async def over(self, path: str) -> str:
@@ -23,8 +23,6 @@ class Mounted:
 
     async def below(self, directory: str) -> Callable[[str], str]:
         """`over` for all paths at and below `directory` that have no link in between."""
-        if not self._mounts:
-            return lambda _: ""
         mounts = [await self._real.target(mount) for mount in self._mounts]
         real = await self._real.of(directory)
         return lambda path: over(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+ENGINES_FILES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+"""What an engine mounts into every container that runs, whatever its image has there."""
+
 
 def is_within(path: str, directory: str) -> bool:
     """Whether the absolute `path` is `directory`, or below it."""

@@ -24,7 +24,7 @@ from dataclasses import replace
 from livepush.archive import BROKEN
 from livepush.engine import ContainerInfo, Engine
 from livepush.errors import EngineError, NoShellError
-from livepush.mounts import is_within, touching
+from livepush.mounts import ENGINES_FILES, is_within, touching
 from livepush.realpath import RealPaths
 from livepush.tarstream import TarStream
 from livepush.tree import above
@@ -33,7 +33,7 @@ ASIDE = "/dev/.livepush"
 _PLACE = f"{ASIDE}/place"  # a link to the directory that is replaced
 _KEPT = f"{ASIDE}/kept"
 # What an engine itself mounts into containers.
-_MOUNTED = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+_MOUNTED = ("/dev", "/proc", "/sys", *ENGINES_FILES)
 _CHUNK = 256 * 1024  # bytes of an upload at a time
 
 Members = Mapping[str, tarfile.TarInfo]

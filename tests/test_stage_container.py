@@ -472,6 +472,18 @@ async def test_what_is_mounted_is_no_part_of_a_copy_in_full(world: World) -> Non
     assert world.verbs("put") == 1
 
 
+async def test_what_the_engine_itself_mounts_holds_nothing_else_up() -> None:
+    context = {"etc/hosts": "mine", "etc/own": "mine"}
+    world = World("FROM base\nCOPY etc /etc/\n", context, copied("", context))
+    await world.open()
+    world.context.files["etc/own"] = "changed"
+    with pytest.raises(UnsupportedError, match="mounted at /etc/hosts"):
+        await world.save("etc/hosts", "changed")
+    assert world.holds("/etc/hosts") == "mine"
+    await world.land("etc/own")
+    assert world.holds("/etc/own") == "changed"
+
+
 async def test_a_mount_is_found_behind_links() -> None:
     text = "FROM base\nRUN make\nCOPY . /alias/sub/\n"
     link = Item("alias", "link", mode=0o777, target="/srv")
