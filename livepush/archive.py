@@ -201,6 +201,8 @@ def _header(
         info.type = tarfile.DIRTYPE
     elif entry.kind == "link":
         info.type, info.linkname = tarfile.SYMTYPE, entry.target
+    elif entry.pipe:
+        info.type = tarfile.FIFOTYPE
     else:
         info.size = size
     if xattrs is None:

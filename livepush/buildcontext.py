@@ -47,7 +47,12 @@ def build_context(text: str, files: Files, dockerfile: str, *, legacy: bool) -> 
     there under a name of its own and, as the docker command line does for a Dockerfile outside of
     the context, the ignore file that is sent names it, so that no `COPY` takes it.
     """
-    items = {path: Item(entry, path) for path, entry in files.tree.walk()}
+    items = {
+        path: Item(entry, path)
+        for path, entry in files.tree.walk()
+        # Of sockets BuildKit makes empty files; the other builder's client sends none.
+        if entry.kind != "other" or entry.pipe or not legacy
+    }
     ours = text.encode(errors="surrogateescape")
     if not legacy or (_read(files, dockerfile) or b"").rstrip(b"\n") == ours.rstrip(b"\n"):
         return BuildContext(items, files, dockerfile, ours)

@@ -20,6 +20,7 @@ STAT, REQUEST, DATA, END, ERROR = range(5)  # the kinds of packets
 _PIECE = 64 * 1024  # bytes of a file in a packet
 _MTIME = 1  # the time's place in a stamp, in nanoseconds
 _KINDS = {"dir": 1 << 31, "link": 1 << 27}  # as Go has them, above the permissions
+_PIPE = 1 << 25
 _SPECIAL = {0o4000: 1 << 23, 0o2000: 1 << 22, 0o1000: 1 << 20}
 _VARINT, _BYTES = 0, 2  # how a field's value is written
 
@@ -103,7 +104,7 @@ def _depth_first(item: tuple[str, Item]) -> list[bytes]:
 def _stat(path: str, entry: Entry, hard_link: str = "") -> bytes:
     """An entry as everybody's, which is what docker makes of a build context."""
     special = (there for bit, there in _SPECIAL.items() if entry.mode & bit)
-    mode = sum(special, entry.mode & 0o777 | _KINDS.get(entry.kind, 0))
+    mode = sum(special, entry.mode & 0o777 | _KINDS.get(entry.kind, 0) | _PIPE * entry.pipe)
     mtime = entry.stamp[_MTIME] if entry.stamp else entry.mtime * 1_000_000_000
     fields = [
         _field(1, os.fsencode(path)),

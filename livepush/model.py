@@ -226,6 +226,7 @@ class Entry:
     is the content's SHA-256 where it is known. `inode` is set for a file with several names and
     equal for all of them. `content` holds the bytes of a file that no disk holds (a heredoc),
     `xattrs` extended attributes; None means that they are not known before the file is opened.
+    `pipe` tells a named pipe of a build context from sockets and devices.
     """
 
     kind: Literal["file", "dir", "link", "other"]
@@ -240,6 +241,7 @@ class Entry:
     inode: tuple[int, ...] | None = None
     content: bytes | None = None
     xattrs: tuple[tuple[str, bytes], ...] | None = None
+    pipe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,4 +178,6 @@ def _entry(status: os.stat_result, path: str, directory: int | None = None) -> E
         )
     if kind == stat.S_IFLNK:
         return Entry("link", mode, target=os.readlink(path, dir_fd=directory), mtime=mtime)
-    return Entry("dir" if kind == stat.S_IFDIR else "other", mode, mtime=mtime)
+    if kind == stat.S_IFDIR:
+        return Entry("dir", mode, mtime=mtime)
+    return Entry("other", mode, mtime=mtime, pipe=kind == stat.S_IFIFO)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +72,18 @@ async def test_a_build_is_as_of_the_context_itself(
     built = as_theirs(await below_app(sent), sent, files)
     found = compare(built, await below_app(plain(files)), Tree({}))
     assert (found.differences, found.not_built) == ((), ())
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+async def test_of_special_files_pipes_are_sent_and_sockets_where_docker_sends_them(
+    tmp_path: Path, legacy: bool
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.fspath(tmp_path / "socket"))
+        sent = build_context(LIVE, context(tmp_path), "Dockerfile", legacy=legacy)
+    assert ("socket" in sent.items) == (not legacy)
+    assert sent.items["pipe"].entry.pipe
 
 
 async def test_links_come_back_as_links(tmp_path: Path) -> None:

@@ -102,6 +102,12 @@ async def test_metadata_goes_in_as_it_is() -> None:
     assert sent[2].item.entry.digest == hashlib.sha256(b"text").digest()
 
 
+async def test_a_pipe_of_a_context_goes_in_as_a_pipe() -> None:
+    tar, _ = await packed([("/pipe", Item(Entry("other", 0o640, pipe=True), "pipe"))], NoFiles())
+    found = tar.getmember("pipe")
+    assert (found.isfifo(), found.mode, found.size) == (True, 0o640, 0)
+
+
 @pytest.mark.parametrize("name", ODD_NAMES)
 async def test_odd_names_there_and_back(name: str) -> None:
     items = {

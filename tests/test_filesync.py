@@ -16,7 +16,7 @@ from livepush.model import Entry
 from livepush.snapshot import Snapshot
 from tests.packets import Stat, stats
 
-DIR, REGULAR, LINK = 1 << 31, 0, 1 << 27
+DIR, REGULAR, LINK, PIPE = 1 << 31, 0, 1 << 27, 1 << 25
 
 
 def directory(root: Path) -> Directory:
@@ -62,6 +62,14 @@ def test_an_entry_is_told_as_everybody_s(tmp_path: Path) -> None:
     assert two.mtime == 1_500_000_000_123_456_789
     assert (three.mode & LINK, three.target) == (LINK, b"dir/none")
     assert {stat.owner for stat in (one, two, three)} == {(0, 0)}
+
+
+def test_a_pipe_is_told_as_a_pipe_and_has_no_bytes(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o640)
+    found = directory(tmp_path)
+    (stat,) = told(found)
+    assert (stat.path, stat.mode, stat.size) == (b"pipe", PIPE | 0o640, 0)
+    assert content(found, 0) == b""
 
 
 def test_a_second_name_is_told_as_one(tmp_path: Path) -> None:
