@@ -13,7 +13,7 @@ from livepush.model import Copy, Fixed, Graph
 from livepush.pattern import literal_part
 from livepush.plan import StepRef
 from livepush.selection import MissingSource, matches
-from livepush.tree import Tree
+from livepush.tree import MAX_LINKS, Tree, clean
 
 Leads = Mapping[str, frozenset[StepRef]]
 """Paths of the context, and the steps that copy what is at or below them."""
@@ -45,25 +45,28 @@ def _behind(tree: Tree, source: str) -> Iterator[str]:
 
 
 def _passed(tree: Tree, path: str) -> Iterator[str]:
-    """Every link that `path` goes through, each of a chain, and where each one leads."""
-    end = tree.resolve(path)
-    if end is not None and end != path:
-        yield end
-    parts = path.split("/")
-    for depth in range(1, len(parts) + 1):
-        yield from _chain(tree, "/".join(parts[:depth]))
-
-
-def _chain(tree: Tree, path: str) -> Iterator[str]:
-    seen: set[str] = set()
-    entry = tree.get(path)
-    while entry is not None and entry.kind == "link" and path not in seen:
-        seen.add(path)
-        here = "" if entry.target.startswith("/") else path.rpartition("/")[0]
-        directory, _, name = f"{here}/{entry.target}".strip("/").rpartition("/")
-        resolved = tree.resolve(directory)
-        if resolved is None:
+    """What `path` goes through behind its first link: further links, and where it leads."""
+    todo, here, links = path.split("/")[::-1], list[str](), 0
+    while todo:
+        part = todo.pop()
+        if part in ("", ".", ".."):
+            here = here[:-1] if part == ".." else here
+            continue
+        place = "/".join([*here, part])
+        entry = tree.get(place)
+        if entry is None:
+            if links:  # it may come there
+                yield clean("/".join([place, *reversed(todo)]))
             return
-        path = f"{resolved}/{name}".lstrip("/")
-        yield path  # also where nothing stands: it may come
-        entry = tree.get(path)
+        if entry.kind != "link":
+            here.append(part)
+            continue
+        if links:
+            yield place
+        links += 1
+        if links > MAX_LINKS:
+            return
+        here = [] if entry.target.startswith("/") else here
+        todo.extend(reversed(entry.target.split("/")))
+    if links:
+        yield "/".join(here)

@@ -15,7 +15,7 @@ from livepush.model import Entry
 
 ROOT = Entry(kind="dir", mode=0o755)
 _NOTHING: Mapping[str, Entry] = MappingProxyType({})
-_MAX_LINKS = 255  # where Linux and BuildKit give up on a chain of links
+MAX_LINKS = 255  # where Linux and BuildKit give up on a chain of links
 
 
 class Tree:
@@ -87,7 +87,7 @@ class Tree:
                 here.append(part)
                 continue
             links += 1
-            if links > _MAX_LINKS:
+            if links > MAX_LINKS:
                 return None
             if entry.target.startswith("/"):
                 here = []

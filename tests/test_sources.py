@@ -86,6 +86,17 @@ def test_links_lead_to_what_a_pattern_starts_from() -> None:
     assert leads(graph, tree) == {"d": {(0, 0)}}
 
 
+@pytest.mark.parametrize("source", ["l", "l*", "d/up/l"])
+def test_every_link_on_the_way_counts(source: str) -> None:
+    links = {"l": "current/f", "current": "releases/7", "d/up": ".."}
+    tree = Tree.of((path, Entry("link", 0o777, target=to)) for path, to in links.items())
+    found = leads(Dockerfile(f"FROM bb\nCOPY {source} /o/\n").graph(), tree)
+    assert {"current", "releases/7/f"} <= found.keys()
+    tree = Tree.of([*tree.walk(), ("releases/7/f", Entry("file", 0o644))])
+    found = leads(Dockerfile(f"FROM bb\nCOPY {source} /o/\n").graph(), tree)
+    assert {"current", "releases/7/f"} <= found.keys()
+
+
 def test_what_links_lead_to_is_not_left_out() -> None:
     assert not leaves_out(copy("l", exclude=("x",)), "d", "d/x")
 
