@@ -56,7 +56,7 @@ class Beneath:
     """What the steps of one container's stage, and its base image, hold beneath the copies.
 
     `image` is what the container began as, or was made like; empty where that is not known.
-    `destinations` are the absolute paths that the copies write below, `ran` the positions of the
+    `destinations` are the absolute paths that the steps write below, `ran` the positions of the
     commands that have run again, and `owner` tells the numbers of a user.
     """
 

@@ -102,6 +102,7 @@ class StageContainer:
         # A `WORKDIR` among them is where it really is once `open` has asked.
         self._steps = list(stage.steps)
         self._ways: dict[int, frozenset[str]] = {}  # to where the steps write
+        self._made: dict[int, Mapping[str, Entry]] = {}  # for each `WORKDIR`, when it last was made
         self._landed = Landed(self._steps)
         self._users = Users(engine, container, stage.steps)
         self._destinations = Destinations(engine, container, self._landed)
@@ -114,7 +115,7 @@ class StageContainer:
             self._steps,
             base=base,
             landed=self._landed,
-            destinations=lambda: [self._destinations[i].path for i in self._copies()],
+            destinations=self._written_below,
             ran=self._ran,
             owner=self._users.number,
         )
@@ -143,6 +144,7 @@ class StageContainer:
             elif isinstance(step, MakeDir):
                 self._steps[position] = replace(step, path=await self._real.target(step.path))
                 self._ways[position] = await self._real.way(step.path)
+                self._made[position] = self._wanted_by(step)
 
     @property
     def touched(self) -> Touched:
@@ -284,7 +286,8 @@ class StageContainer:
         made: Mapping[str, Item] = {}
         # A later command may have removed what nobody writes to now.
         if full or changes.written or wanted.made != landed.made:
-            made = await self._standing.to_make(position, wanted, full=full)
+            before = self._landed[position].made
+            made = await self._standing.to_make(position, wanted, before, full=full)
         sent = await self._upload(changes.written, made, files)
         self._landed.settle(position, landed, wanted, changes, sent, part=part is not None)
         self._standing.believe(wanted.made)
@@ -319,14 +322,26 @@ class StageContainer:
         return await self._engine.run(self.id, command, output, grace=grace, restarts=restarts)
 
     async def make(self, step: MakeDir) -> bool:
-        """Makes the step's directory where it is missing; whether it was. Raises `Conflict`."""
+        """Makes the step's directory where it is missing or, if it is its own, somebody else's.
+
+        Whether it was. Raises `Conflict`.
+        """
         await self._users.learn()
-        uid, gid = self._users.number(step.user)
-        made = dict.fromkeys(ancestry(step.path), replace(_MADE, uid=uid, gid=gid))
         position = self.stage.steps.index(step)
-        missing = await self._standing.to_make(position, Manifest(made=made))
+        made, before = self._wanted_by(step), self._made.get(position, {})
+        missing = await self._standing.to_make(position, Manifest(made=made), before)
         await self._upload({}, missing, NoFiles())
+        self._made[position] = made
         return bool(missing)
+
+    def _written_below(self) -> list[str]:
+        """The paths at or below which the steps write."""
+        copies = [self._destinations[position].path for position in self._copies()]
+        return copies + [step.path for step in self._steps if isinstance(step, MakeDir)]
+
+    def _wanted_by(self, step: MakeDir) -> Mapping[str, Entry]:
+        uid, gid = self._users.number(step.user)
+        return dict.fromkeys(ancestry(step.path), replace(_MADE, uid=uid, gid=gid))
 
     def _copies(self) -> dict[int, Copy]:
         return {i: s for i, s in enumerate(self.stage.steps) if isinstance(s, Copy)}

@@ -67,14 +67,15 @@ class Standing:
         return found
 
     async def to_make(
-        self, position: int, wanted: Manifest, *, full: bool = False
+        self, position: int, wanted: Manifest, before: Mapping[str, Entry], *, full: bool = False
     ) -> dict[str, Item]:
         """The directories that the step at `position` makes and that are not there like that.
 
-        One that was there before it is left alone but for its mode, if it is on the way; with
-        `full` these are all looked at. Raises `Conflict` where something else stands.
+        `before` are those that it has made last. One that was there before the step is left alone
+        but for its mode, if it is on the way; with `full` these are all looked at. Raises
+        `Conflict` where something else stands.
         """
-        before, found = self._landed[position].made, {}
+        found = {}
         for path, entry in wanted.made.items():
             changed = before.get(path, entry) != entry
             moded = path in wanted.on_the_way and (full or changed or path not in before)

@@ -16,7 +16,7 @@ from livepush.errors import EngineError, UnsupportedError
 from livepush.image_files import ImageFiles
 from livepush.live import Dockerfile
 from livepush.manifest import Conflict
-from livepush.model import Copy, Entry, Run
+from livepush.model import Copy, Entry, MakeDir, Run
 from livepush.stage_container import EntangledError, StageContainer
 from livepush.testing import FakeEngine, FakeImage, FakeLayer, Files, Node
 from livepush.tree import Tree
@@ -442,6 +442,25 @@ async def test_who_is_known_is_read_once_where_nothing_changed(owners: World) ->
     await owners.save("y", "changed")
     await owners.save("x", "again")
     assert owners.verbs("get") == 0
+
+
+@pytest.mark.parametrize(("theirs", "owner"), [((), (8, 7)), (("srv", "srv/w"), (5, 7))])
+async def test_a_working_directory_is_whose_account_a_command_made_anew(
+    theirs: tuple[str, ...], owner: tuple[int, int]
+) -> None:
+    text = "FROM base\nRUN cp /new /etc/passwd\nUSER bob\nWORKDIR /srv/w\n"
+    made = ran("cp /new /etc/passwd", *(Item(path, "dir", uid=5, gid=7) for path in theirs))
+    world = World(text, {}, made, ("WORKDIR /srv/w", packed(Item("srv/w", "dir", uid=5, gid=7))))
+    for path, uid in (("/etc/passwd", 5), ("/new", 8)):
+        content = USERS.format(uid).encode()
+        world.engine.files(world.id).place(path, Node("file", content=content))
+    await world.open()
+    await world.run(0)
+    step = world.stage.steps[1]
+    assert isinstance(step, MakeDir)
+    assert await world.container.make(step) == (not theirs)
+    assert owned(world, "/srv/w") == owner
+    assert not await world.container.make(step)
 
 
 async def test_nothing_is_written_where_something_is_mounted(world: World) -> None:
