@@ -147,6 +147,10 @@ class Executor:
                     attending.start_soon(self._engine.attend, stage.id)
                     await self._begin(stage, self._played[index].image.sent)
 
+    def trust(self) -> None:
+        """The application's container is, or will be, what was built from the context as it is."""
+        self._stages[self._target].trust()
+
     def adopt(self, graph: Graph, builder: StageBuilder) -> None:
         """Follows the same steps with other build arguments from now on."""
         self._builder = builder
@@ -453,6 +457,7 @@ class Executor:
             await self._engine.attend(container)
             stale = await self._begin(fresh, built.sent, old)
             unowned.pop_all()
+        fresh.trust()
         self._stages[action.stage], self._played[action.stage] = fresh, played
         if container != old.id:
             await self._remove(old.id)

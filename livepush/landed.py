@@ -70,6 +70,10 @@ class Landed:
             self.believe(position, Manifest())
         self._items[position].update(dict.fromkeys(changes.written, _DOUBTED))
 
+    def doubt_each(self, position: int, paths: Iterable[str]) -> None:
+        """It is not known any more what is at each of `paths`, which the copy has written."""
+        self.doubt(position, Delta(dict.fromkeys(paths, _DOUBTED)))
+
     def doubt_unlike(self, position: int, paths: Iterable[str], there: Tree) -> None:
         """Doubts those of `paths` that are not the same in `there`: what the container has."""
         landed = self[position]

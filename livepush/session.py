@@ -347,6 +347,7 @@ class Livepush:
             self._warn(f"what the container lacks cannot be found out: {error.message}")
             return False
         if self._current:
+            self._executor.trust()
             return False
         for stage in self._known.graph.followed():
             for step in stage.steps:
@@ -356,6 +357,7 @@ class Livepush:
                     return False
         self._pushes.owe(await self._lacking())
         self._current = True
+        self._executor.trust()
         return True
 
     async def _lacking(self) -> Plan:

@@ -41,6 +41,7 @@ from livepush.realpath import RealPaths
 from livepush.span import Piece
 from livepush.standing import Standing
 from livepush.tree import Tree
+from livepush.unproven import Unproven
 from livepush.users import Users
 
 _MADE = Entry("dir", 0o755)
@@ -106,6 +107,7 @@ class StageContainer:
         self._landed = Landed(self._steps)
         self._users = Users(engine, container, stage.steps)
         self._destinations = Destinations(engine, container, self._landed)
+        self._directories = Unproven(engine, container, self._landed)
         self._ran: set[int] = set()
         self._outdated: set[int] = set()
         self._beneath = Beneath(
@@ -140,6 +142,7 @@ class StageContainer:
         for position, step in enumerate(self.stage.steps):
             if isinstance(step, Copy):
                 await self._destinations.learn(position, step)
+                await self._mounted.below(self._destinations[position].path)  # no save waits for it
                 self._ways[position] = await self._real.way(step.dest)
             elif isinstance(step, MakeDir):
                 self._steps[position] = replace(step, path=await self._real.target(step.path))
@@ -156,6 +159,10 @@ class StageContainer:
         """Somebody else is about to write or remove `paths`."""
         self._note(paths)
         self._users.doubt()
+
+    def trust(self) -> None:
+        """What is believed to be in the container is what it was built from, or is on its way."""
+        self._directories.prove()
 
     def restarts(self, position: int) -> bool:
         """Whether the container restarts after a change by the step at `position`."""
@@ -266,7 +273,8 @@ class StageContainer:
         is_due = full and self._is_behind_command(position)
         if is_due and await self._destinations.moved(position, step):
             raise EntangledError(position)
-        part = None if full else self._part(position, files.tree, takes)
+        doubted = await self._directories.doubt(position, step, self._destinations[position], takes)
+        part = None if full or doubted else self._part(position, files.tree, takes)
         if part is None:
             await self._destinations.settle(position, step, files.tree, self._beneath)
             landed = self._landed.snapshot(position)

@@ -631,6 +631,44 @@ async def test_a_saved_file_costs_no_look_at_the_others(monkeypatch: pytest.Monk
     assert [world.holds(f"/{path}") for path in ("app/x", "app/y", "app/new")] == ["2", "y", "3"]
 
 
+# What a session that is told of changes takes to be there.
+
+
+@pytest.mark.parametrize("named", ["d", "d/q"])
+@pytest.mark.parametrize("there", [Node("file", content=b"1"), Node("link", target="/base"), None])
+async def test_a_directory_on_the_way_to_a_change_is_made_if_it_is_none(
+    named: str, there: Node | None
+) -> None:
+    context = {"d/q": "new", "d/r": "new", "x": "mine"}
+    world = World("FROM base\nCOPY . /app/\n", context, copied("app", {"x": "mine"}))
+    if there is not None:
+        world.engine.files(world.id).place("/app/d", there)
+    await world.open()
+    await world.land(named)
+    assert (world.holds("/app/d/q"), world.holds("/app/d/r")) == ("new", "new")
+    assert world.node("/app/d") == Node("dir", 0o755)
+    assert world.holds("/base/kept") == "base"
+
+
+async def test_a_directory_on_the_way_to_a_change_gets_its_mode_and_is_looked_at_once() -> None:
+    world = World("FROM base\nCOPY . /app/\n", {"d/q": "old"}, copied("app", {"d/q": "old"}))
+    world.engine.files(world.id).place("/app/d", Node("dir", 0o700))
+    await world.open()
+    await world.save("d/q", "new")
+    assert world.node("/app/d") == Node("dir", 0o755)
+    world.engine.calls.clear()
+    await world.save("d/q", "newer")
+    assert world.verbs("stat") == 0
+
+
+async def test_where_all_is_known_to_be_there_no_directory_is_looked_at() -> None:
+    world = World("FROM base\nCOPY . /app/\n", {"d/q": "old"}, copied("app", {"d/q": "old"}))
+    await world.open()
+    world.container.trust()
+    await world.save("d/q", "new")
+    assert [call.verb for call in world.engine.calls] == ["put"]
+
+
 # Copies that write to one place by several names of it.
 
 
