@@ -15,8 +15,8 @@ from livepush.errors import InvalidArgumentError
 from livepush.ignore import Ignore
 from livepush.model import Changes
 from livepush.rescan import rescan
-from livepush.scan import opened, scan
-from livepush.tree import Tree
+from livepush.scan import entry_at, opened, scan
+from livepush.tree import Tree, above
 
 # Opening a fifo would wait for its writer.
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -105,6 +105,14 @@ class Context:
                 hint="Name a path inside of it, relative to it.",
             )
         return "" if spelled == "." else spelled
+
+    def gone_above(self, paths: Collection[str]) -> frozenset[str]:
+        """The directories above `paths` that are not on disk, ignored or not; the root is none.
+
+        Raises as `scan` does.
+        """
+        parents = {parent for path in paths for parent in above(path) if parent}
+        return frozenset(path for path in parents if entry_at(str(self.root), path) is None)
 
     def ignored(self, path: str) -> bool:
         """Whether the ignore file keeps `path` out of the context."""

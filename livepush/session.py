@@ -194,6 +194,9 @@ class Livepush:
         """
         since = time.monotonic()
         changes = self._known.changes(added_or_updated, deleted)
+        # Who tells of files alone, as version control does, tells of no directory that went.
+        gone = await anyio.to_thread.run_sync(self.context.gone_above, changes.deleted)
+        changes = changes.then(Changes(deleted=gone))
         if self._known.rules & set(map(self.context.relative, (*added_or_updated, *deleted))):
             found = await self.reopen()
         else:

@@ -218,6 +218,18 @@ async def test_a_deleted_directory_goes_with_what_commands_left_in_it(world: Ope
     assert web.holds("/app/src/pkg/cache") is None
 
 
+async def test_a_directory_goes_with_its_last_file_and_one_that_is_on_disk_stays(
+    world: Open,
+) -> None:
+    web = await world(PLAIN, deps="d1", src__main="one", src__kept__x="x")
+    files = web.engine.files(web.container)
+    files.write("/app/src/old/deep/x", b"from an older build")
+    (web.root / "src/kept/x").unlink()
+    await web.session.perform_livepush([], ["src/old/deep/x", "src/kept/x"])
+    assert "/app/src/old" not in files
+    assert "/app/src/kept" in files
+
+
 async def test_a_wildcard_that_finds_nothing_any_more_leaves_no_directory(world: Open) -> None:
     web = await world(f"FROM {BUSYBOX}\nCOPY *.txt /made/for/it/\n", **{"a.txt": "a"})
     (web.root / "a.txt").unlink()
