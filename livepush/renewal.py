@@ -34,7 +34,9 @@ def carried(image: Tree, older: Tree, here: Tree, touched: Touched) -> Delta:
     wanted, before, there = nodes(image), nodes(older), nodes(here)
 
     def differs(path: str, entry: Entry) -> bool:
-        suspect = touched.commands or f"/{path}" in touched.paths
+        # What goes with a directory is noted by the directory's name.
+        also = above(path) if path not in there else ()
+        suspect = touched.commands or any(f"/{p}" in touched.paths for p in (path, *also))
         return not _same(there.get(path), entry) and (suspect or not _same(before.get(path), entry))
 
     written = {

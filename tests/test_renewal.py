@@ -78,6 +78,17 @@ def test_what_pushes_touched_comes_where_it_is_otherwise() -> None:
     assert carried(OLDER, OLDER, OLDER, touched) == Delta()
 
 
+def test_what_went_with_a_directory_comes_back_with_it() -> None:
+    touched = Touched(frozenset({"/d"}), commands=False)
+    assert sorted(carried(OLDER, OLDER, tree(a=file("a")), touched).written) == [
+        "/d",
+        "/d/x",
+        "/d/y",
+    ]
+    here = tree(a=file("a"), d=DIR, d__x=file("own"), d__y=file("y"))
+    assert carried(OLDER, OLDER, here, touched) == Delta(), "what is there is the application's"
+
+
 def test_a_capability_alone_comes_as_well() -> None:
     old, new = (
         tree(a=replace(file("a"), xattrs=(("security.capability", value),)))
