@@ -32,6 +32,11 @@ def push(
 
 async def _perform(job: Job, changed: Sequence[str], deleted: Sequence[str]) -> PushResult:
     async with opened(job) as session:
+        context = session.context
+        named = {context.relative(path) for path in (*changed, *deleted)}
+        if named & set(context.control_files) - {context.dockerfile}:
+            # What an ignore file said before, and so what it is about, only the container tells.
+            await session.catch_up()
         return await session.perform_livepush(changed, deleted)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cases import save
-from tests.e2e.command_line import names, watching
+from tests.e2e.command_line import livepush, names, watching
 from tests.e2e.docker_cli import BUSYBOX, Bench, left_of
 from tests.e2e.trees import differences
 
@@ -47,6 +47,22 @@ def assert_converged(built: Bench, container: str, context: Path) -> None:
     """The container holds what a fresh build does."""
     tree = built.tree_of(built.build(context, context / "Dockerfile", options=["--no-cache"]))
     assert not differences(built.tree(container), tree)
+
+
+def test_a_pushed_ignore_file_brings_and_takes_what_it_is_about(
+    built: Bench, context: Path
+) -> None:
+    save(context / ".dockerignore", "gone\n")
+    container = started(built, context)
+    push = ("push", "--container", container, str(context))
+    save(context / ".dockerignore", "lib\n")
+    done = livepush(*push, "--changed", ".dockerignore")
+    assert done.returncode == 0, done.stderr
+    assert_converged(built, container, context)
+    (context / ".dockerignore").unlink()
+    done = livepush(*push, "--deleted", ".dockerignore")
+    assert done.returncode == 0, done.stderr
+    assert_converged(built, container, context)
 
 
 async def test_what_changed_before_is_there_once_it_is_ready(
