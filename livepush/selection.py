@@ -17,7 +17,7 @@ from typing import NamedTuple
 from livepush.ignore import Ignore
 from livepush.model import Copy, Entry
 from livepush.pattern import component, has_wildcard, literal_part
-from livepush.sending import is_sent
+from livepush.sending import is_directory_sent, is_sent
 from livepush.tree import Tree, above
 
 
@@ -127,16 +127,18 @@ def found(copy: Copy, tree: Tree) -> list[tuple[str, Selection]]:
 
 
 def _refuse_unsent(copy: Copy, tree: Tree) -> None:
-    """Raises `MissingSource` for a wildcard below what is no directory, unless it is sent anyway.
+    """Raises `MissingSource` for a wildcard below what is not sent.
 
-    A client sends what the sources name: below a file that is nothing, and not the file either.
+    A client sends what the sources name: below a file that is nothing, and not the file either; and
+    not a directory in which they name nothing.
     """
     for source in filter(has_wildcard, copy.sources):
         start = tree.resolve(literal_part(source)) or ""
         entry = tree.get(start)
-        if entry is None or entry.kind == "dir":
+        if entry is None or not start:
             continue
-        if not is_sent(tree, (*copy.sources, *copy.beside), start):
+        looked_for = is_directory_sent if entry.kind == "dir" else is_sent
+        if not looked_for(tree, (*copy.sources, *copy.beside), start):
             raise MissingSource(source)
 
 

@@ -18,10 +18,32 @@ from livepush.tree import Tree, clean
 
 def is_sent(tree: Tree, sources: Iterable[str], path: str) -> bool:
     """Whether a client that is asked for `sources` sends what is at `path`, no directory."""
+    return _is_among(_asked(tree, sources), path)
+
+
+def is_directory_sent(tree: Tree, sources: Iterable[str], path: str) -> bool:
+    """Whether a client that is asked for `sources` sends the directory `path`.
+
+    It does so for what it sends below it, unless it is asked for the directory as such.
+    """
+    asked, todo = _asked(tree, sources), [path]
+    while todo:
+        here = todo.pop()
+        if _is_among(asked, here):
+            return True
+        todo += [f"{here}/{name}" for name in tree.children(here)]
+    return False
+
+
+def _is_among(asked: Iterable[str], path: str) -> bool:
+    return any(below(pattern, path) is not None for pattern in asked)
+
+
+def _asked(tree: Tree, sources: Iterable[str]) -> Iterable[str]:
     asked: dict[str, None] = {}
     for source in sources:
         _ask(tree, source, asked)
-    return any(below(pattern, path) is not None for pattern in asked)
+    return asked
 
 
 def _ask(tree: Tree, source: str, asked: dict[str, None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livepush.model import Entry
-from livepush.sending import is_sent
+from livepush.sending import is_directory_sent, is_sent
 from livepush.tree import Tree
 
 FILE = Entry("file", 0o644)
@@ -52,3 +52,29 @@ def test_a_client_sends_what_any_source_names() -> None:
     tree = context({})
     assert is_sent(tree, ("s/*", "u", "s"), "s")
     assert not is_sent(tree, (), "s")
+
+
+@pytest.mark.parametrize(
+    ("sources", "sent"),
+    [
+        (("d/*",), True),
+        (("d/e*",), True),
+        (("d/*.txt",), False),
+        (("d/*.txt", "a"), False),
+        (("d/*/*",), False),
+        (("d/*.txt", "d/x"), True),
+        (("d/*.txt", "d/e"), True),
+        (("d/*.txt", "d"), True),
+        (("d/*.txt", ""), True),
+        (("d/*.txt", "*"), True),
+    ],
+)
+def test_a_directory_is_sent_for_what_is_in_it(sources: tuple[str, ...], sent: bool) -> None:
+    tree = Tree.of([("a", FILE), ("d/x", FILE), ("d/e", Entry("dir", 0o755))])
+    assert is_directory_sent(tree, sources, "d") == sent
+
+
+def test_an_empty_directory_is_not_sent_for_what_could_be_in_it() -> None:
+    tree = Tree.of([("d", Entry("dir", 0o755))])
+    assert not is_directory_sent(tree, ("d/*",), "d")
+    assert is_directory_sent(tree, ("d",), "d")
