@@ -338,6 +338,7 @@ async def test_a_directory_on_the_way_is_in_a_file_s_way() -> None:
 
 async def test_nothing_is_asked_where_files_only_changed() -> None:
     world = await World(COPIES, {}, {"d/a": "a", "d/b": "b"}).open()
+    world.container.trust()
     await world.change({"d/a": "changed", "d/b": "changed"})
     assert [call.verb for call in world.engine.calls] == ["put"]
 
