@@ -138,6 +138,7 @@ class Context:
         except OSError as error:
             if error.errno in _OTHER_KIND:
                 raise _missing(path) from None
+            error.filename = path  # it has the last component alone, as it was opened
             raise
         if stat.S_ISREG(os.fstat(file).st_mode):
             return os.fdopen(file, "rb")

@@ -576,3 +576,22 @@ def test_whatever_the_system_refuses_to_read_is_named(
     monkeypatch.setattr(os, function, refusing)
     with pytest.raises(InvalidArgumentError, match=f"cannot be read: {os.strerror(number)}"):
         context.rescan(tree, {"a"})
+
+
+def test_a_file_that_may_not_be_read_is_named_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests may be root's, who may read everything."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b").write_text("c")
+    context, plainly = Context.open(tmp_path), os.open
+
+    def refusing(name: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if name == "b":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return plainly(name, flags, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(PermissionError) as refused:
+        context.open_file("a/b")
+    assert refused.value.filename == "a/b"
