@@ -1,8 +1,9 @@
 """How the files of a container differ from those of a fresh build. Pure.
 
 Three trees tell it: the container's, the fresh build's, and that of the image the container was
-made from. A path that only the container has, and that its image had not, was not built: the
-running application wrote it. Times are not compared, because builds do not agree on them.
+made from. A path that only the container has, and that neither its image had nor a push has
+written, was not built: the running application wrote it. Times are not compared, because builds do
+not agree on them.
 """
 
 from __future__ import annotations
@@ -49,10 +50,18 @@ class Comparison:
         )
 
 
-def compare(container: Tree, fresh: Tree, image: Tree, *, but: Collection[str] = ()) -> Comparison:
+def compare(
+    container: Tree,
+    fresh: Tree,
+    image: Tree,
+    *,
+    pushed: Collection[str] = (),
+    but: Collection[str] = (),
+) -> Comparison:
     """Compares the container with the fresh build; `image` is what the container began with.
 
-    Paths in `but`, relative to the root, and all below them are left out, such as volumes.
+    `pushed` are absolute paths that pushes have written there. Paths in `but`, relative to the
+    root, and all below them are left out, such as volumes.
     """
     left_out = (*ENGINES_OWN, *but)
     here, wanted = nodes(container, left_out), nodes(fresh, left_out)
@@ -62,7 +71,7 @@ def compare(container: Tree, fresh: Tree, image: Tree, *, but: Collection[str] =
         what = _what(here.get(path), wanted.get(path))
         if not what:
             continue
-        if path not in wanted and image.get(path) is None:
+        if path not in wanted and image.get(path) is None and f"/{path}" not in pushed:
             not_built.append(f"/{path}")
         else:
             differences.append(Difference(f"/{path}", what))

@@ -16,6 +16,7 @@ from livepush.context import Context
 from livepush.difference import Comparison, compare
 from livepush.engine import ContainerInfo, Engine, Tell
 from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.journal import Journal
 from livepush.layers import read_layers
 from livepush.opening import Request, images_of, remove_labelled
 from livepush.snapshot import Snapshot
@@ -80,7 +81,9 @@ class _Proof:
             here = await anyio.to_thread.run_sync(
                 without_dockers_line, container, wanted, self._files
             )
-        found = compare(here, wanted, began, but=mounts)
+        folder = self._request.journals
+        journal = await anyio.to_thread.run_sync(Journal, folder, self._info.id)
+        found = compare(here, wanted, began, pushed=journal.touched.paths, but=mounts)
         author = await self._author(fresh, found) if found.differences else None
         return found if author is None else found.attributed(author)
 

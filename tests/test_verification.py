@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from livepush.context import Context
-from livepush.difference import Comparison
+from livepush.difference import Comparison, Difference
 from livepush.engine import BuildProgress, BuildStep, ImageConfig, Tell
 from livepush.errors import BuildFailedError, ContainerNotRunningError, EngineError
+from livepush.journal import Journal
 from livepush.live import Dockerfile
 from livepush.opening import Request
 from livepush.testing import FakeEngine, FakeImage, FakeLayer, Files
@@ -62,7 +63,9 @@ class World:
             FakeLayer('CMD ["app"]'),
         )
 
-    async def verify(self, container: str = "app", target: str = "") -> Comparison:
+    async def verify(
+        self, container: str = "app", target: str = "", journals: Path | None = None
+    ) -> Comparison:
         request = Request(
             dockerfile=Dockerfile(DOCKERFILE),
             container=container,
@@ -70,6 +73,7 @@ class World:
             build_args={},
             target=target,
             session="s",
+            journals=journals,
         )
         context = Context.open(self.root)
         return await verify(self.engine, request, context, cached=False, tell=self.told.append)
@@ -110,6 +114,17 @@ async def test_each_difference_has_the_step_that_should_have_written_it(world: W
 async def test_what_the_application_wrote_is_told_apart(world: World) -> None:
     world.files.write("/log", b"")
     assert await world.verify() == Comparison((), ("/log",))
+
+
+async def test_what_a_push_left_behind_is_not_the_application_s(
+    world: World, tmp_path: Path
+) -> None:
+    world.files.write("/log", b"")
+    world.files.write("/left", b"")
+    journals = tmp_path / "journals"
+    Journal(journals, world.container).add(["/left"])
+    found = await world.verify(journals=journals)
+    assert found == Comparison((Difference("/left", "too much"),), ("/log",))
 
 
 async def test_mounts_are_left_out(world: World) -> None:

@@ -34,8 +34,10 @@ async def _perform(job: Job, changed: Sequence[str], deleted: Sequence[str]) -> 
     async with opened(job) as session:
         context = session.context
         named = {context.relative(path) for path in (*changed, *deleted)}
-        if named & set(context.control_files) - {context.dockerfile}:
-            # What an ignore file said before, and so what it is about, only the container tells.
+        # What an ignore file said before, and what a build stage has come to before something was
+        # deleted, only the container tells.
+        tells = named & set(context.control_files) - {context.dockerfile}
+        if tells or (deleted and session.stages > 1):
             await session.catch_up()
         return await session.perform_livepush(changed, deleted)
 

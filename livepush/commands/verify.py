@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterable
 
@@ -13,6 +14,7 @@ from livepush.commands.inputs import Inputs
 from livepush.commands.showing import closing
 from livepush.difference import Comparison, Difference
 from livepush.engine import LABEL, BuildOutput, BuildProgress, BuildStep, BuildStepDone
+from livepush.journal import journals
 from livepush.legible import output_line, visible
 from livepush.lines import Lines
 from livepush.opening import Request
@@ -51,6 +53,7 @@ def _request(inputs: Inputs, container: str) -> Request:
         build_args=inputs.build_args,
         target=inputs.target,
         session=uuid.uuid4().hex[:12],
+        journals=journals(os.environ),
     )
 
 

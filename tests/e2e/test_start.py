@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -24,6 +25,16 @@ COPY . .
 RUN test ! -e slow || {{ echo slow; sleep 1000; }}
 RUN ls /app > /list
 COPY --from=stage /log /log
+STOPSIGNAL SIGKILL
+CMD ["sleep", "9998"]
+"""
+
+STAGED = f"""\
+FROM {BUSYBOX} AS stage
+COPY lib /lib
+RUN rm -rf /out; cp -r /lib /out
+FROM {BUSYBOX}
+COPY --from=stage /out /out
 STOPSIGNAL SIGKILL
 CMD ["sleep", "9998"]
 """
@@ -61,6 +72,20 @@ def test_a_pushed_ignore_file_brings_and_takes_what_it_is_about(
     assert_converged(built, container, context)
     (context / ".dockerignore").unlink()
     done = livepush(*push, "--deleted", ".dockerignore")
+    assert done.returncode == 0, done.stderr
+    assert_converged(built, container, context)
+
+
+def test_what_a_stage_makes_no_more_goes_with_a_pushed_deletion(
+    built: Bench, context: Path
+) -> None:
+    save(context / "Dockerfile", STAGED)
+    (context / "lib" / "deep").mkdir()
+    save(context / "lib" / "deep" / "b", "1")
+    container = started(built, context)
+    shutil.rmtree(context / "lib" / "deep")
+    push = ("push", "--container", container, str(context))
+    done = livepush(*push, "--deleted", "lib/deep/b")
     assert done.returncode == 0, done.stderr
     assert_converged(built, container, context)
 
