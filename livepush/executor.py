@@ -196,12 +196,13 @@ class Executor:
         Raises `EngineError`.
         """
         container = self._stages[self._target]
+        left = container.left
         for position, step in enumerate(container.stage.steps):
             if isinstance(step, Run):
                 return  # behind it all is written anyway
             if isinstance(step, Copy) and step.origin is None:
                 with contextlib.suppress(*_AT_ODDS):
-                    await container.examine(position)
+                    await container.examine(position, left)
 
     @property
     def application(self) -> str:

@@ -38,6 +38,13 @@ class Landed:
         """The last of the copies that have to land a path again, None where there is none."""
         return max(self._uncovered, default=None)
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """All that the copies have written or made, as far as it is known."""
+        return frozenset().union(
+            *(m.items.keys() | m.made.keys() for m in self._manifests.values())
+        )
+
     def believe(self, position: int, manifest: Manifest) -> None:
         """Takes `manifest` to be in the container."""
         items = self._items[position] = dict(manifest.items)

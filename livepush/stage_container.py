@@ -6,6 +6,7 @@ container is not its own, and stays as it is.
 
 from __future__ import annotations
 
+import posixpath
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
@@ -208,24 +209,31 @@ class StageContainer:
         own = [path for path in self._landed[position].items if not mount(path)]
         self._landed.doubt_unlike(position, own, there)
 
-    async def examine(self, position: int) -> None:
+    @property
+    def left(self) -> frozenset[str]:
+        """What pushes have written, and no copy writes as far as it is believed."""
+        return self.touched.paths - self._landed.paths
+
+    async def examine(self, position: int, left: Collection[str]) -> None:
         """Takes of what a copy writes only that to be in the container which really is there.
 
-        It was not built by these steps. What pushes have written where the copy writes, and it does
-        not write any more, counts as its own. To be called once it is believed; raises as that
-        does, and `EngineError`.
+        It was not built by these steps. Of `left`, what stands where the copy writes counts as its
+        own, to be given up. To be called once it is believed; raises as that does, and
+        `EngineError`.
         """
-        wanted, destination = self._landed[position], self._destinations[position].path
+        before, destination = self._landed.snapshot(position), self._destinations[position].path
         there = await fetch_tree(self._engine, self.id, destination)
         mount = await self._mounted.below(destination)
-        items = dict(wanted.items)
-        left = self.touched.paths - wanted.items.keys() - wanted.made.keys()
-        for path in (*wanted.items, *left):
+        items = dict(self._landed[position].items)
+        start = posixpath.join(destination, "")
+        for path in (*before.items, *(path for path in left if path.startswith(start))):
+            # What a push has landed meanwhile is newer than what was looked at.
+            if mount(path) or items.get(path) is not before.items.get(path):
+                continue
             entry = there.get(path.lstrip("/"))
-            if entry is not None and not mount(path):
-                source = items[path].source if path in items else ""
-                items[path] = Item(entry, source)
-            elif path in wanted.items and not mount(path):
+            if entry is not None:
+                items[path] = Item(entry, items[path].source if path in items else "")
+            elif path in items:
                 items[path] = replace(items[path], entry=_UNKNOWN)
         self._landed.believe(position, Manifest(items))
         self._standing.forget()

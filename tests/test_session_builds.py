@@ -339,7 +339,8 @@ async def bare(
         opened = await Livepush.init(
             context=tmp_path,
             container_id="bare",
-            dockerfile_content=f"FROM {BUSYBOX}\nCOPY d /o/\nCOPY --chown=1001 d /p/q/\n",
+            dockerfile_content=f"FROM {BUSYBOX}\nCOPY d /o/\nCOPY --chown=1001 d /p/q/\n"
+            "COPY late /o/\n",
             engine=engine,
             journals=tmp_path.parent / f"{tmp_path.name}-journals",
         )
@@ -365,7 +366,7 @@ async def test_what_a_container_of_the_base_image_has_is_left_alone(
     bare: Callable[[], Awaitable[tuple[Livepush, Files]]], tmp_path: Path
 ) -> None:
     session, files = await bare()
-    assert await synced(session) == [(2, 0), (5, 0)]
+    assert await synced(session) == [(2, 0), (5, 0), (1, 0)]
     assert [files.read(f"/o/{name}") for name in "abc"] == [b"a", b"b", b"c"]
     assert {files.node(p).uid for p in ("/p", "/p/q", "/p/q/a")} == {1001}  # type: ignore[union-attr]
     assert files.node("/o").uid == 5  # type: ignore[union-attr]
