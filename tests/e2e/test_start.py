@@ -15,6 +15,7 @@ from tests.e2e.trees import differences
 
 pytestmark = pytest.mark.e2e
 
+IDLE = 'STOPSIGNAL SIGKILL\nCMD ["sleep", "9998"]\n'
 DOCKERFILE = f"""\
 FROM {BUSYBOX} AS stage
 COPY made /made
@@ -25,9 +26,7 @@ COPY . .
 RUN test ! -e slow || {{ echo slow; sleep 1000; }}
 RUN ls /app > /list
 COPY --from=stage /log /log
-STOPSIGNAL SIGKILL
-CMD ["sleep", "9998"]
-"""
+{IDLE}"""
 
 STAGED = f"""\
 FROM {BUSYBOX} AS stage
@@ -35,9 +34,7 @@ COPY lib /lib
 RUN rm -rf /out; cp -r /lib /out
 FROM {BUSYBOX}
 COPY --from=stage /out /out
-STOPSIGNAL SIGKILL
-CMD ["sleep", "9998"]
-"""
+{IDLE}"""
 
 
 @pytest.fixture
@@ -74,6 +71,25 @@ def test_a_pushed_ignore_file_brings_and_takes_what_it_is_about(
     done = livepush(*push, "--deleted", ".dockerignore")
     assert done.returncode == 0, done.stderr
     assert_converged(built, container, context)
+
+
+async def test_a_container_of_the_base_image_comes_to_what_a_build_is(
+    built: Bench, context: Path, tmp_path: Path
+) -> None:
+    """Also after an edit while nobody watched, and with files that are there already."""
+    save(tmp_path / "Idle", f"FROM {BUSYBOX}\n{IDLE}")
+    container = built.start(built.build(tmp_path, tmp_path / "Idle"))
+    built.docker("exec", container, "sh", "-c", "mkdir /app; echo 0 >/app/main; echo 1 >/app/made")
+    async with watching(tmp_path / "said", "--container", container, str(context)) as watch:
+        assert_converged(built, container, context)
+        since = len(watch.events)
+        save(context / "main", "2")
+        await watch.until_event("livepushEnd", since)
+        assert_converged(built, container, context)
+    (context / "lib" / "a").unlink()
+    save(context / "main", "3")
+    async with watching(tmp_path / "again", "--container", container, str(context)):
+        assert_converged(built, container, context)
 
 
 def test_what_a_stage_makes_no_more_goes_with_a_pushed_deletion(
