@@ -71,7 +71,7 @@ async def test_named_links_are_followed_wherever_they_lead(
     container: tuple[FakeEngine, str], sources: list[str], expected: dict[str, bytes]
 ) -> None:
     bundle = await fetch_sources(*container, sources)
-    step = Copy(1, "COPY", tuple(sources), "/o", True)
+    step = Copy(1, "COPY", tuple(sources), "/o", True, origin=0)
     written = manifest(step, bundle.tree, Destination("/o", is_dir=True), None)
     found = {}
     for path, item in written.items.items():
