@@ -46,7 +46,6 @@ from livepush.unproven import Unproven
 from livepush.users import Users
 
 _MADE = Entry("dir", 0o755)
-_UNKNOWN = Entry("other", 0)
 _PACE = 1.0  # seconds between two tellings of how far an upload is
 
 
@@ -224,7 +223,7 @@ class StageContainer:
         before, destination = self._landed.snapshot(position), self._destinations[position].path
         there = await fetch_tree(self._engine, self.id, destination)
         mount = await self._mounted.below(destination)
-        items = dict(self._landed[position].items)
+        items, missing = dict(self._landed[position].items), []
         start = posixpath.join(destination, "")
         for path in (*before.items, *(path for path in left if path.startswith(start))):
             # What a push has landed meanwhile is newer than what was looked at.
@@ -234,8 +233,9 @@ class StageContainer:
             if entry is not None:
                 items[path] = Item(entry, items[path].source if path in items else "")
             elif path in items:
-                items[path] = replace(items[path], entry=_UNKNOWN)
+                missing.append(path)
         self._landed.believe(position, Manifest(items))
+        self._landed.doubt_each(position, missing)
         self._standing.forget()
 
     async def doubt_stale_modes(self, position: int, older: StageContainer) -> bool:
