@@ -158,7 +158,7 @@ _session = _all(
         "--grace",
         type=float,
         metavar="SECONDS",
-        help="For how long a command that is overtaken may clean up.  [default: 0.12]",
+        help="For how long a command that is overtaken may clean up.  [default: 0.08]",
     ),
     click.option(
         "--progress",

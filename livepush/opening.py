@@ -16,7 +16,7 @@ from livepush.model import Graph, Replay, Stage
 from livepush.stage_image import StageBuilder, StageImage, base_image
 from livepush.stages import SCRATCH
 
-GRACE = 0.12  # seconds between TERM and KILL for a command that was overtaken
+GRACE = 0.08  # seconds between TERM and KILL for a command that was overtaken
 _LONGEST = 3600.0
 
 
