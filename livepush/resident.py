@@ -266,7 +266,7 @@ def _renamed(archive: bytes, mark: str) -> tuple[list[str], bytes] | None:
     """
     paths: list[str] = []
     out = io.BytesIO()
-    with suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    with suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         for member in tar:
             path = f"/{member.name}"
             if len(paths) == _FEW or "\n" in path or not _is_simple(member):

@@ -18,6 +18,7 @@ import math
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
+from livepush import perl
 from livepush.engine import Command
 
 SHELL = "/bin/sh"
@@ -164,15 +165,14 @@ remove() {
 }
 """
 
-# Each line on standard input is a request, and its status is the answer. What `place` is to take,
-# so many bytes of an archive, stands behind its line; `read` takes none of it, since it reads byte
-# by byte what is no file, and `dd` no more than it is told. Its files come under names of their
-# own and are renamed: nobody ever sees half a file. What `mv` would take for a directory to go
-# into is not for it, nor is what lacks a parent. A `long` request stands behind its line as well.
-_RESIDE = (
+# What `place` is to take, so many bytes of an archive, stands behind its line; `read` takes none of
+# it, since it reads byte by byte what is no file, and `dd` no more than it is told. Its files come
+# under names of their own and are renamed: nobody ever sees half a file. What `mv` would take for a
+# directory to go into is not for it, nor is what lacks a parent. A `long` request stands behind its
+# line as well.
+_REQUESTS = (
     _REMOVE
     + r"""
-exec 2>/dev/null
 take() { dd bs="$1" count=1 iflag=fullblock; }
 long() { eval "$(take "$1")"; }
 unpack() {
@@ -210,12 +210,22 @@ ignores() {
     case $key in SigBlk: | SigCgt:) [ $((0x$value >> ($1 - 1) & 1)) = 0 ] || return 1 ;; esac
   done </proc/1/status
 }
+"""
+)
+
+# Each line on standard input is a request, and its status is the answer. Where there is a Perl, it
+# takes them in the shell's stead, and gives back to a shell what it does not do itself.
+_RESIDE = f"""
+exec 2>/dev/null
+functions={shlex.quote(_REQUESTS)}
+eval "$functions"
 [ "$(echo abc | take 2)" = ab ] || exit
 for tool in tar mv rm rmdir; do command -v $tool >/dev/null || exit; done
 while read -r key value; do [ "$key" = CapEff: ] && echo "$value"; done </proc/self/status
+place={shlex.quote(perl.PLACE)}
+if {perl.ABLE}; then exec perl -e "# $0$place" "$functions"; fi
 while IFS= read -r request; do eval "$request"; echo $?; done
 """
-)
 
 # `wait` lets the shell take leave of processes that lost their parent; `sleep` alone would not.
 IDLE = (SHELL, "-c", "trap exit TERM; while :; do sleep 2147483647 & wait; done")
@@ -275,7 +285,7 @@ def resident(name: str) -> list[str]:
     where a tool is missing. Then each request is answered by a line with its status. It ends with
     its input.
     """
-    return [SHELL, "-c", f"# {name}\n{_RESIDE}"]
+    return [SHELL, "-c", f"# {name}\n{_RESIDE}", name]
 
 
 NOTHING = b":\n"

@@ -32,6 +32,7 @@ _KINDS = {
     "link": tarfile.SYMTYPE,
     "hard link": tarfile.LNKTYPE,
     "pipe": tarfile.FIFOTYPE,
+    "device": tarfile.CHRTYPE,
 }
 
 

@@ -75,7 +75,8 @@ async def docker_engine(host: str, labels: dict[str, str]) -> AsyncIterator[Dock
 def fake_engine() -> FakeEngine:
     """An engine in memory whose image is like `BUSYBOX` and whose builder copies the context."""
     engine = FakeEngine(builder=_build)
-    engine.add_image(FakeImage(_busybox(), ImageConfig("", env=_PATH)), tag=BUSYBOX)
+    for tag in (BUSYBOX, DEBIAN):
+        engine.add_image(FakeImage(_busybox(), ImageConfig("", env=_PATH)), tag=tag)
     return engine
 
 
@@ -91,11 +92,11 @@ async def engine(
         yield engine
 
 
-@pytest.fixture(params=["not attended", "attended"])
+@pytest.fixture(params=["not attended", "attended", "attended by a Perl"])
 async def container(request: pytest.FixtureRequest, engine: Engine, labels: dict[str, str]) -> str:
     """A running container of livepush's own: small changes come by either road."""
-    made = await engine.create(BUSYBOX, labels=labels, start=True)
-    if request.param == "attended":
+    made = await engine.create(_image_for(request.param), labels=labels, start=True)
+    if request.param != "not attended":
         await engine.attend(made)
     return made
 
@@ -106,13 +107,18 @@ async def stopped(engine: Engine, labels: dict[str, str]) -> str:
     return await engine.create(BUSYBOX, labels=labels, start=False)
 
 
-@pytest.fixture(params=["stopped", "attended"])
+@pytest.fixture(params=["stopped", "attended", "attended by a Perl"])
 async def holder(request: pytest.FixtureRequest, engine: Engine, labels: dict[str, str]) -> str:
     """A container that holds files: one that never ran, and one that files come into by a shell."""
-    made = await engine.create(BUSYBOX, labels=labels, start=request.param == "attended")
-    if request.param == "attended":
+    start = request.param != "stopped"
+    made = await engine.create(_image_for(request.param), labels=labels, start=start)
+    if start:
         await engine.attend(made)
     return made
+
+
+def _image_for(attendance: str) -> str:
+    return DEBIAN if attendance == "attended by a Perl" else BUSYBOX
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ FLOORS = tuple(
         process span""",
         # One idea each.
         """tree pattern substitution bus droppings endpoint trace cause registration tarstream vigil
-        hindrance parcels""",
+        hindrance parcels perl""",
         "journal stopwatch words ignore watch saved sending",
         "selection heredoc",
         "sources manifest",

@@ -46,7 +46,8 @@ async def test_image_tells_its_configuration(engine: Engine) -> None:
     assert image == await engine.image(image.id)
 
 
-async def test_container_is_found_by_id_and_name(engine: Engine, container: str) -> None:
+async def test_container_is_found_by_id_and_name(engine: Engine, labels: dict[str, str]) -> None:
+    container = await engine.create(BUSYBOX, labels=labels, start=True)
     info = await engine.container(container)
     image = await engine.image(BUSYBOX)
     assert info is not None
@@ -193,7 +194,7 @@ async def test_export_gives_everything(engine: Engine, holder: str) -> None:
     await engine.put(holder, stream(item))
     everything = {each.name.strip("./"): each for each in await items(engine.export(holder))}
     assert everything["app/bin"] == item
-    assert everything["bin"].kind == "dir"
+    assert everything["usr"].kind == "dir"
 
 
 async def test_export_of_no_container_is_refused(engine: Engine) -> None:

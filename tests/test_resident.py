@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from livepush import perl, shell
 from livepush import resident as resident_module
-from livepush import shell
 from livepush.errors import ContainerNotRunningError, EngineError
 from livepush.parcels import Parcels
 from livepush.replies import Json
 from livepush.resident import Resident
 from tests.archives import Item, packed, pieces
 
-SLOW = 'mv() { sleep 0.2; command mv "$@"; }\n'  # so that there is a moment before the rename
+# What a test makes of the program: with a Perl in the container, and without.
+RENAMES = {"perl": "rename $places", "sh": "mv -f"}
+SLOW = {"perl": "select(undef, undef, undef, 0.2) || rename $places", "sh": "sleep 0.2; mv -f"}
+FAILING = {"perl": "$_ && rename $places", "sh": "[ $number != 0 ] && mv -f"}
+DYING = {"perl": "kill(KILL => $$) && rename $places", "sh": "kill -KILL $$; mv -f"}
+PLACES = {"perl": "sub placed {", "sh": "place() {"}
+ASLEEP = {"perl": "sub placed { sleep 1000;", "sh": "place() { exec sleep 1000;"}
 
 
 class Local:
     """`calls.Connection`, as far as a resident needs one, to a shell of this machine."""
 
-    def __init__(self, program: str) -> None:
-        self.program = program
+    def __init__(self, program: str, tool: str = "") -> None:
+        self.program, self.tool = program, tool
         self.paused = self.is_lost = False
         self.opened = self.ended = 0
         self.process: asyncio.subprocess.Process | None = None
+
+    def change(self, old: dict[str, str], new: dict[str, str]) -> None:
+        assert old[self.tool] in self.program
+        self.program = self.program.replace(old[self.tool], new[self.tool])
 
     async def json(self, method: str, path: str, what: str, *, body: Json = None) -> Json:
         if path.endswith("/exec"):
@@ -91,10 +102,12 @@ async def opened(connection: Local) -> AsyncIterator[Resident]:
             await connection.process.wait()
 
 
-@pytest.fixture
-def connection() -> Local:
+@pytest.fixture(params=["perl", "sh"])
+def connection(request: pytest.FixtureRequest) -> Local:
     # Whatever this test may do here, the shell is to take for enough.
-    return Local(shell.resident("name")[-1].replace('echo "$value"', "echo ffffffff"))
+    program = shell.resident("name")[2].replace('echo "$value"', "echo ffffffff")
+    assert perl.ABLE in program
+    return Local(program.replace(perl.ABLE, str(request.param == "perl").lower()), request.param)
 
 
 @pytest.fixture
@@ -112,7 +125,8 @@ def file(path: Path, content: bytes = b"new", mode: int = 0o640) -> bytes:
 
 
 def _item(path: Path, content: bytes = b"new", mode: int = 0o640) -> Item:
-    return Item(str(path).lstrip("/"), content=content, mode=mode)
+    name = str(path).lstrip("/")
+    return Item(name, content=content, mode=mode, uid=os.getuid(), gid=os.getgid())
 
 
 async def test_files_come_with_mode_and_time(resident: Resident, tmp_path: Path) -> None:
@@ -121,6 +135,7 @@ async def test_files_come_with_mode_and_time(resident: Resident, tmp_path: Path)
     archive = packed(
         _item(tmp_path / "old", bytes(range(256)) * 100, 0o751),
         _item(tmp_path / "it's new"),
+        _item(tmp_path / ("x" * 120), mode=0o4755),
         _item(tmp_path / "to old"),
         Item(str(tmp_path / "link").lstrip("/"), "link", target="old"),
     )
@@ -130,8 +145,18 @@ async def test_files_come_with_mode_and_time(resident: Resident, tmp_path: Path)
     assert (tmp_path / "old").stat().st_mtime == 0
     assert not (tmp_path / "to old").is_symlink()
     assert (tmp_path / "link").readlink() == Path("old")
-    assert names(tmp_path) == {"old", "it's new", "to old", "link"}
+    assert (tmp_path / ("x" * 120)).stat().st_mode & 0o7777 == 0o4755
+    assert names(tmp_path) == {"old", "it's new", "to old", "link", "x" * 120}
     assert resident.litter == []
+
+
+async def test_with_a_perl_no_tool_is_started(connection: Local, tmp_path: Path) -> None:
+    connection.program = connection.program.replace("tar -xpf -", "false")
+    async with opened(connection) as resident:
+        assert await resident.place(file(tmp_path / "a")) == (connection.tool == "perl")
+        link = Item(str(tmp_path / "b").lstrip("/"), "link", target="a")
+        assert not await resident.place(packed(link)), "which is for `tar`"
+    assert names(tmp_path) == ({"a"} if connection.tool == "perl" else set())
 
 
 async def test_many_requests_one_after_another(
@@ -210,14 +235,14 @@ async def test_what_is_no_archive_is_for_others_to_tell(
 
 
 async def test_what_fails_leaves_nothing(connection: Local, tmp_path: Path) -> None:
-    connection.program = connection.program.replace("tar -xpf -", "{ tar -xpf -; false; }")
+    connection.change(RENAMES, FAILING)
     async with opened(connection) as resident:
         assert not await resident.place(packed(_item(tmp_path / "a"), _item(tmp_path / "b")))
     assert names(tmp_path) == set()
 
 
 async def test_a_shell_without_the_rights_is_not_used(tmp_path: Path) -> None:
-    able = shell.resident("name")[-1]
+    able = shell.resident("name")[2]
     for program in (able.replace('"$value"', "0"), able.replace("echo abc", "echo"), "exit 1"):
         connection = Local(program)
         async with opened(connection) as resident:
@@ -240,14 +265,14 @@ async def test_one_that_was_lost_is_opened_again(
 async def test_one_that_dies_amid_a_request_tells_its_litter(
     connection: Local, tmp_path: Path
 ) -> None:
-    connection.program = connection.program.replace("mv -f", "kill -KILL $$; mv -f")
+    connection.change(RENAMES, DYING)
     async with opened(connection) as resident:
         assert not await resident.place(file(tmp_path / "a"))
         assert resident.litter == [str(tmp_path / name) for name in names(tmp_path)]
 
 
 async def test_no_other_road_while_it_may_be_at_work(connection: Local, tmp_path: Path) -> None:
-    connection.program = SLOW + connection.program
+    connection.change(RENAMES, SLOW)
     async with opened(connection) as resident:
         placing = asyncio.ensure_future(resident.place(file(tmp_path / "a")))
         while names(tmp_path) == set():  # noqa: ASYNC110  # no event tells
@@ -262,7 +287,7 @@ async def test_no_other_road_while_it_may_be_at_work(connection: Local, tmp_path
 async def test_a_shell_whose_connection_is_lost_has_to_end(
     connection: Local, tmp_path: Path
 ) -> None:
-    connection.program = SLOW + connection.program
+    connection.change(RENAMES, SLOW)
     async with opened(connection) as resident:
         connection.is_lost = True
         assert not await resident.place(file(tmp_path / "a"))
@@ -293,7 +318,7 @@ async def test_one_that_does_not_answer_is_ended(
     monkeypatch.setattr(resident_module, "_QUIET", 0.01)
     monkeypatch.setattr(resident_module, "_PATIENCE", 0.0)
     monkeypatch.setattr(resident_module, "_GONE", 0.0)
-    connection.program = connection.program.replace("place() {", "place() {\n  exec sleep 1000")
+    connection.change(PLACES, ASLEEP)
     async with opened(connection) as resident:
         assert not await resident.place(file(tmp_path / "a"))
         assert connection.ended == 1
@@ -306,7 +331,7 @@ async def test_one_that_hears_nothing_is_not_used(
 ) -> None:
     """As behind a proxy that passes on the answers only."""
     monkeypatch.setattr(resident_module, "_OPENING", 0.2)
-    connection.program = connection.program.replace("while IFS=", "exec sleep 1\nwhile IFS=")
+    connection.program = connection.program.replace("\nplace=", "\nexec sleep 1\nplace=")
     async with opened(connection) as resident:
         assert not await resident.place(file(tmp_path / "a"))
 
