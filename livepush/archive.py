@@ -83,18 +83,20 @@ async def pack(
     """
     pieces = _merged(_pieces(items, files, sent, attributes))
 
-    def read() -> asyncio.Task[Piece]:
-        return asyncio.create_task(asyncio.to_thread(next, pieces, b""))
+    def read() -> asyncio.Task[tuple[Piece, bool]]:
+        return asyncio.create_task(asyncio.to_thread(next, pieces))
 
     following = read()
+    is_last = False
     try:
-        while piece := await asyncio.shield(following):
+        while not is_last:
+            piece, is_last = await asyncio.shield(following)
             if isinstance(piece, Span):
                 yield piece  # it has its file only until the next one is asked for
                 following = read()
             else:
-                # The next one is read while this one is on its way.
-                following = read()
+                if not is_last:  # the next one is read while this one is on its way
+                    following = read()
                 yield piece
     finally:
         await settle(following)
@@ -102,22 +104,25 @@ async def pack(
             following.exception()  # nobody asks for it any more
 
 
-def _merged(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """The same, but the small ones together; a large one is not copied."""
+def _merged(pieces: Iterator[Piece]) -> Iterator[tuple[Piece, bool]]:
+    """The same, but the small ones together, and the end; a large one is not copied.
+
+    With each goes whether it is the last.
+    """
     waiting: list[bytes] = []
     size = 0
     for piece in pieces:
         if isinstance(piece, Span):
-            yield b"".join(waiting)
-            yield piece
+            yield b"".join(waiting), False
+            yield piece, False
             waiting, size = [], 0
             continue
         waiting.append(piece)
         size += len(piece)
         if size >= CHUNK // 2:
-            yield b"".join(waiting) if len(waiting) > 1 else piece
+            yield b"".join(waiting) if len(waiting) > 1 else piece, False
             waiting, size = [], 0
-    yield b"".join([*waiting, bytes(2 * tarfile.BLOCKSIZE)])
+    yield b"".join([*waiting, bytes(2 * tarfile.BLOCKSIZE)]), True
 
 
 def _pieces(

@@ -23,23 +23,28 @@ def doubtful(wanted: Manifest, takes: frozenset[str]) -> frozenset[str]:
     return frozenset(i.source for i in wanted.items.values() if _covers(takes, i.source))
 
 
-def with_digests(
-    wanted: Manifest, landed: Manifest, sources: frozenset[str], files: Files
-) -> Manifest:
-    """`wanted` with the digests that tell a file of `sources` saved unchanged from a changed one.
-
-    Reads the files. Raises `PermissionError` for one that may not be read.
-    """
-    items = dict(wanted.items)
+def may_be_equal(wanted: Manifest, landed: Manifest, sources: frozenset[str]) -> dict[str, Item]:
+    """The files of `sources` that only their bytes can tell to be what has landed, by path."""
+    found = {}
     for path, item in wanted.items.items():
         old = landed.items.get(path)
         if item.source in sources and old is not None and _may_be_equal(old.entry, item.entry):
-            try:
-                entry = examined(item.entry, files, item.source)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # the upload finds it gone, too, and says so
-            items[path] = replace(item, entry=entry)
-    return replace(wanted, items=items)
+            found[path] = item
+    return found
+
+
+def with_digests(wanted: Manifest, items: Mapping[str, Item], files: Files) -> Manifest:
+    """`wanted` with the digests of `items`, which tell those saved unchanged from changed ones.
+
+    Reads the files. Raises `PermissionError` for one that may not be read.
+    """
+    known = {}
+    for path, item in items.items():
+        try:
+            known[path] = replace(item, entry=examined(item.entry, files, item.source))
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # the upload finds it gone, too, and says so
+    return replace(wanted, items={**wanted.items, **known})
 
 
 def changed(landed: Manifest, sent: Mapping[str, Item]) -> dict[str, Item]:

@@ -38,6 +38,7 @@ from livepush.model import Changes
 from livepush.presence import Presence
 from livepush.push import Pushes
 from livepush.shield import finish
+from livepush.tree import Tree
 from livepush.unsettled import Unsettled
 from livepush.watch import EVERYTHING, Hints, Watcher
 
@@ -87,6 +88,9 @@ class Followed(Protocol):
 
     @property
     def context(self) -> Context: ...
+
+    @property
+    def tree(self) -> Tree: ...
 
     @property
     def pushes(self) -> Pushes: ...
@@ -215,8 +219,10 @@ class _Follower:
             self._tell(error)  # of the ignore file: the one before holds until it is mended
             changes = await session.reread(hints)
         self._controls = controls
+        if not self._unsettled.is_due(session.tree, changes.changed):
+            return changes
         again = await anyio.to_thread.run_sync(
-            self._unsettled.look, session.context, changes.changed
+            self._unsettled.look, session.context, session.tree, changes.changed
         )
         return changes.then(Changes(again - changes.deleted))
 

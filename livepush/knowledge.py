@@ -56,16 +56,15 @@ class Knowledge:
         """
         # Two at once would begin with the same tree, and the later would undo the earlier.
         async with self.reading:
-            context, tree = self.context, self.files.tree
-            tree, changes = await anyio.to_thread.run_sync(context.rescan, tree, hints)
-            files = Snapshot(context, tree)
-            graph = await anyio.to_thread.run_sync(without_archives, self.graph, files)
+            files, changes, graph = await anyio.to_thread.run_sync(
+                _read_anew, self.files, self.context, hints, self.graph
+            )
             # All or nothing: what is known once is told only once.
             self.files = files
             if graph != self.graph:
                 self.graph = graph
                 self._adopt(graph)
-            led = leads(graph, tree)
+            led = leads(graph, files.tree)
             if led != self._led:
                 self._led_before, self._led = self._led, led
             return changes
@@ -102,3 +101,11 @@ class Knowledge:
             return frozenset(path for path in relative if not self.context.skips(path))
 
         return Changes(kept(changed), kept(deleted))
+
+
+def _read_anew(
+    known: Snapshot, context: Context, hints: Collection[str], graph: Graph
+) -> tuple[Snapshot, Changes, Graph]:
+    tree, changes = context.rescan(known.tree, hints)
+    files = Snapshot(context, tree)
+    return files, changes, without_archives(graph, files)

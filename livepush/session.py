@@ -274,6 +274,11 @@ class Livepush:
         return self._known.context
 
     @property
+    def tree(self) -> Tree:
+        """The build context as it was read last."""
+        return self._known.files.tree
+
+    @property
     def pushes(self) -> Pushes:
         """What runs the pushes, for who notes changes as they come."""
         return self._pushes

@@ -410,9 +410,9 @@ class StageContainer:
                     raise EntangledError(later)
                 raise Conflict(path)
         doubtful = doubts.doubtful(wanted, takes)
-        wanted = await anyio.to_thread.run_sync(
-            doubts.with_digests, wanted, landed, doubtful, files
-        )
+        closer = doubts.may_be_equal(wanted, landed, doubtful)
+        if closer:
+            wanted = await anyio.to_thread.run_sync(doubts.with_digests, wanted, closer, files)
         news = delta(landed, wanted, doubtful)
         destination = self._destinations[position]
         lost = set(doubts.lost(step, destination, wanted, files.tree, takes))

@@ -9,14 +9,16 @@ until that time is over.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from livepush.context import Context
+from livepush.model import Entry
+from livepush.tree import Tree
 
 _TICK = 10_000_000  # ns; nobody can set the time of the last change, so it shows the clock's ticks
+_CTIME = 2  # its place in a stamp
 _SECONDS = 2.5  # a little more than the coarsest clock's
 
 
@@ -38,15 +40,20 @@ class Unsettled:
         """Those that have to be looked at again."""
         return frozenset(self._files)
 
-    def look(self, context: Context, changed: Collection[str]) -> frozenset[str]:
+    def is_due(self, tree: Tree, changed: Collection[str]) -> bool:
+        """Whether a look may find anything, or remember it."""
+        return bool(self._files) or any(_is_coarse(tree.get(path)) for path in changed)
+
+    def look(self, context: Context, tree: Tree, changed: Collection[str]) -> frozenset[str]:
         """Those that have other bytes than at the last look, besides the `changed` ones.
 
-        `changed` are seen to differ already, and may be unsettled from now on. Blocks on the disk.
+        `changed` are seen to differ in `tree` already, and may be unsettled from now on. Blocks on
+        the disk.
         """
         now = self._clock()
         known, self._files = self._files, {}
         for path in changed:
-            if _is_coarse(context, path):
+            if _is_coarse(tree.get(path)):
                 self._remember(path, _digest(context, path), now + _SECONDS)
         again = set()
         for path in known.keys() - set(changed):
@@ -63,11 +70,8 @@ class Unsettled:
             self._files[path] = _File(digest, until)
 
 
-def _is_coarse(context: Context, path: str) -> bool:
-    try:
-        return os.lstat(context.root / path).st_ctime_ns % _TICK == 0
-    except OSError:
-        return False  # gone again, which is told by itself
+def _is_coarse(entry: Entry | None) -> bool:
+    return entry is not None and entry.kind == "file" and entry.stamp[_CTIME] % _TICK == 0
 
 
 def _digest(context: Context, path: str) -> bytes:

@@ -435,7 +435,7 @@ async def test_a_second_write_within_a_tick_of_a_coarse_clock_lands(
 
     def coarse(status: os.stat_result, path: str, directory: int | None = None) -> Entry:
         entry = real(status, path, directory)
-        return replace(entry, stamp=entry.stamp[:1])
+        return replace(entry, stamp=entry.stamp and (entry.stamp[0], 0, 0, 0))
 
     monkeypatch.setattr(scan, "_entry", coarse)
     monkeypatch.setattr(unsettled, "_TICK", 1)

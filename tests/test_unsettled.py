@@ -23,7 +23,10 @@ class Coarse:
         self.unsettled = Unsettled(clock=lambda: self.now)
 
     def look(self, *changed: str) -> frozenset[str]:
-        return self.unsettled.look(self.context, changed)
+        tree = self.context.scan()
+        if not self.unsettled.is_due(tree, changed):
+            return NONE
+        return self.unsettled.look(self.context, tree, changed)
 
 
 @pytest.fixture
@@ -74,5 +77,4 @@ def test_what_is_gone_or_no_file_is_forgotten(coarse: Coarse) -> None:
 def test_where_the_clock_is_fine_nothing_is_unsettled(tmp_path: Path) -> None:
     fine = Coarse(tmp_path)
     (tmp_path / "x").write_text("one")
-    assert fine.look("x") == NONE
-    assert fine.unsettled.paths == NONE
+    assert not fine.unsettled.is_due(fine.context.scan(), ["x"])

@@ -31,9 +31,9 @@ class Rehearsal:
         self.stages = len(graph.followed())
         self.graph = graph
         self.bus = Bus()
-        self._tree: Tree = inputs.context.scan()
+        self.tree: Tree = inputs.context.scan()
         self.pushes = Pushes(
-            graph, _Idle(), self.bus, leads=lambda: leads(graph, self._tree), restarts=True
+            graph, _Idle(), self.bus, leads=lambda: leads(graph, self.tree), restarts=True
         )
 
     async def is_running(self) -> bool:
@@ -59,7 +59,7 @@ class Rehearsal:
 
     async def reread(self, hints: Collection[str]) -> Changes:
         """As `Livepush.reread`."""
-        self._tree, changes = await anyio.to_thread.run_sync(self.context.rescan, self._tree, hints)
+        self.tree, changes = await anyio.to_thread.run_sync(self.context.rescan, self.tree, hints)
         return changes
 
     async def reopen(self) -> Changes:
