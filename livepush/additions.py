@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import anyio.to_thread
 
-from livepush.archive import Fetched, Files, NoFiles, fetch, pack
+from livepush.archive import Fetched, Files, NoFiles, pack, read_tree
 from livepush.buildcontext import BuildContext
 from livepush.engine import Engine
 from livepush.manifest import Item
@@ -87,16 +87,15 @@ def _followed(step: Step, tree: Tree) -> Iterator[str]:
 
 async def corrected(engine: Engine, container: str, sent: BuildContext) -> None:
     """Makes theirs what a container holds that was `sent`, wherever commands have taken it."""
-    fetched = await fetch(engine.export(container), prefix="")
-    fetched.close()
-    theirs = await anyio.to_thread.run_sync(as_theirs, fetched.tree, sent, sent.files)
-    gone = [f"/{path}" for path, _ in fetched.tree.walk() if theirs.get(path) is None]
+    here = await read_tree(engine.export(container), prefix="")
+    theirs = await anyio.to_thread.run_sync(as_theirs, here, sent, sent.files)
+    gone = [f"/{path}" for path, _ in here.walk() if theirs.get(path) is None]
     if gone:
         await engine.delete(container, gone)
     items = [
         (f"/{path}", Item(entry, path))
         for path, entry in theirs.walk()
-        if entry != fetched.tree.get(path)
+        if entry != here.get(path)
     ]
     if items:
         await engine.put(container, pack(items, NoFiles(), lambda _: None))

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import hashlib
 import io
+import itertools
 import os
 import tarfile
 import tempfile
@@ -40,6 +41,8 @@ _KINDS = {tarfile.DIRTYPE: "dir", tarfile.SYMTYPE: "link"}
 BROKEN = (tarfile.TarError, ValueError, OverflowError, RecursionError)
 """What `tarfile` raises for bytes that are no archive, or one that is made to harm."""
 _XATTR = "SCHILY.xattr."  # what archives call the extended attributes
+# What is fetched together is compared: no archive shares an identity with another, nor with a disk.
+_SERIALS = itertools.count(1)
 _OURS = "user."  # of the build context's, builders give nobody else's with certainty
 
 
@@ -315,29 +318,93 @@ async def first_entry(stream: AsyncGenerator[bytes, None]) -> Entry:
     raise EngineError("the engine sent an empty archive")
 
 
+async def read_tree(stream: AsyncGenerator[bytes, None], *, prefix: str) -> Tree:
+    """The tree that `fetch` gives, without the files. Raises as that does."""
+    listing = _Listing(prefix)
+    reader = _Reader(listing)
+    try:
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                await anyio.to_thread.run_sync(reader.feed, piece)
+        reader.end()
+    except BROKEN as error:
+        raise EngineError(f"the engine sent a broken archive of {prefix}/: {error}") from None
+    return Tree.of(listing.entries.items())
+
+
+class _Listing:
+    """The entries of an archive by their paths, as its members come."""
+
+    def __init__(self, prefix: str) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._prefix = prefix
+        self._serial = next(_SERIALS)
+        self._linked = 0
+
+    def path(self, name: str) -> str:
+        return clean(f"{self._prefix}/{name}")
+
+    def add(self, member: tarfile.TarInfo, digest: bytes = b"") -> None:
+        """Raises `tarfile.ReadError` for a second name of what has no first one."""
+        path = self.path(member.name)
+        if not member.islnk():
+            self.entries[path] = entry_of(member, digest)
+            return
+        name = self.path(member.linkname)
+        first = self.entries.get(name)
+        if first is None or first.kind != "file":
+            raise tarfile.ReadError(f"{member.name} is a second name of nothing")
+        if first.inode is None:
+            self._linked += 1
+            first = self.entries[name] = replace(first, inode=(-self._serial, self._linked))
+        self.entries[path] = first
+
+
+class _Reader:
+    """Reads an archive for its listing while it comes; nothing of it is kept."""
+
+    def __init__(self, listing: _Listing) -> None:
+        self._listing = listing
+        self._stream = TarStream()
+        self._file: tarfile.TarInfo | None = None  # whose bytes are coming
+        self._digest = hashlib.sha256()
+
+    def feed(self, piece: bytes) -> None:
+        for member in self._stream.feed(piece):
+            if isinstance(member, bytes):
+                self._digest.update(member)
+                continue
+            self._end_file()
+            if member.isreg():
+                self._file, self._digest = member, hashlib.sha256()
+            else:
+                self._listing.add(member)
+
+    def end(self) -> None:
+        """Raises `tarfile.TarError` where it was cut short."""
+        self._end_file()
+        self._stream.end()
+
+    def _end_file(self) -> None:
+        if self._file is not None:
+            self._listing.add(self._file, self._digest.digest())
+            self._file = None
+
+
 def _indexed(archive: IO[bytes], prefix: str) -> Fetched:
     archive.seek(0)
-    entries: dict[str, Entry] = {}
+    listing = _Listing(prefix)
     spans: dict[str, tuple[int, int]] = {}
     with tarfile.open(fileobj=archive, mode="r:", errorlevel=1) as tar:
         for member in tar:
-            path = clean(f"{prefix}/{member.name}")
-            if member.islnk():
-                first = clean(f"{prefix}/{member.linkname}")
-                if first not in spans:
-                    raise tarfile.ReadError(f"{member.name} is a second name of nothing")
-                spans[path] = spans[first]
-                # What is fetched together is compared: no two archives share an identity.
-                inode = (id(archive), spans[first][0])
-                entries[path] = entries[first] = replace(entries[first], inode=inode)
-                continue
-            digest = b""
+            content = tar.extractfile(member) if member.isreg() else None
+            listing.add(member, _hashed(content) if content else b"")
+            path = listing.path(member.name)
             if member.isreg():
                 spans[path] = (member.offset_data, member.size)
-                content = tar.extractfile(member)
-                digest = _hashed(content) if content else b""
-            entries[path] = entry_of(member, digest)
-    return Fetched(Tree.of(entries.items()), archive, spans)
+            elif member.islnk():
+                spans[path] = spans[listing.path(member.linkname)]
+    return Fetched(Tree.of(listing.entries.items()), archive, spans)
 
 
 def entry_of(member: tarfile.TarInfo, digest: bytes = b"") -> Entry:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from livepush.archive import Fetched, fetch, first_entry
+from livepush.archive import Fetched, fetch, first_entry, read_tree
 from livepush.engine import Engine
 from livepush.ignore import beginning
 from livepush.model import Copy, Entry
@@ -149,8 +149,7 @@ async def fetch_text(engine: Engine, container: str, path: str) -> str:
 async def fetch_tree(engine: Engine, container: str, path: str) -> Tree:
     """What stands at and below `path` in a container, with the digests of the files."""
     try:
-        fetched = await fetch(engine.get(container, path), prefix=posixpath.dirname(path))
+        stream = engine.get(container, path)
+        return await read_tree(stream, prefix=posixpath.dirname(path))
     except FileNotFoundError:
         return Tree({})
-    fetched.close()
-    return fetched.tree

@@ -16,7 +16,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livepush.archive import CHUNK, Files, NoFiles, Sent, examined, fetch, first_entry, pack
+from livepush.archive import (
+    CHUNK,
+    Files,
+    NoFiles,
+    Sent,
+    examined,
+    fetch,
+    first_entry,
+    pack,
+    read_tree,
+)
 from livepush.errors import EngineError
 from livepush.manifest import Item
 from livepush.model import Entry
@@ -187,10 +197,13 @@ async def test_hard_links_of_an_engine_s_archive_stay_together() -> None:
     files = Memory(dict.fromkeys("abc", b"1"))
     raw = await whole(pack(items, files, lambda _: None))
     one, two = [await fetch(in_pieces(raw), prefix="p") for _ in range(2)]
-    first, second, alone = (entry.inode for path, entry in one.tree.walk("p/o"))
-    assert first is not None
-    assert (first, alone) == (second, None)
-    assert first not in {entry.inode for _, entry in two.tree.walk()}
+    three = await read_tree(in_pieces(raw), prefix="p")
+    trees = [one.tree, two.tree, three]
+    assert len({entry.inode for tree in trees for _, entry in tree.walk()} - {None}) == 3
+    for tree in trees:
+        first, second, alone = (entry.inode for path, entry in tree.walk("p/o"))
+        assert first is not None
+        assert (first, alone) == (second, None)
     with one.open_file("p/o/b") as opened:
         assert opened.read() == b"1"
     one.close()
@@ -399,7 +412,8 @@ async def test_kinds() -> None:
         member("c", tarfile.CHRTYPE),
         member("f"),
     ]
-    fetched = await fetch(in_pieces(raw_tar(*members)), prefix="")
+    raw = raw_tar(*members)
+    fetched = await fetch(in_pieces(raw), prefix="")
     assert {path: entry.kind for path, entry in fetched.tree.walk()} == {
         "d": "dir",
         "l": "link",
@@ -407,6 +421,19 @@ async def test_kinds() -> None:
         "c": "other",
         "f": "file",
     }
+    tree = await read_tree(in_pieces(raw), prefix="")
+    assert [*tree.walk()] == [*fetched.tree.walk()]
+    fetched.close()
+
+
+async def test_a_tree_is_read_without_keeping_the_files() -> None:
+    contents = {"a": b"", "b": b"1" * 512, "c": bytes(range(256)) * 9, "x" * 200: b"long"}
+    items = [(f"/o/{name}", file(name)) for name in contents]
+    raw = await whole(pack(items, Memory(contents), lambda _: None))
+    fetched = await fetch(in_pieces(raw), prefix="p")
+    for size in (1, 700, len(raw)):
+        tree = await read_tree(in_pieces(raw, size), prefix="p")
+        assert [*tree.walk()] == [*fetched.tree.walk()]
     fetched.close()
 
 
@@ -420,8 +447,9 @@ async def test_kinds() -> None:
     ],
 )
 async def test_what_is_no_archive_is_the_engine_s_fault(raw: bytes) -> None:
-    with pytest.raises(EngineError, match=r"broken archive of p/"):
-        await fetch(in_pieces(raw), prefix="p")
+    for read in (fetch, read_tree):
+        with pytest.raises(EngineError, match=r"broken archive of p/"):
+            await read(in_pieces(raw), prefix="p")
 
 
 async def test_a_stream_that_breaks_off_leaves_no_file_open() -> None:
