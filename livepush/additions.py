@@ -93,9 +93,7 @@ async def corrected(engine: Engine, container: str, sent: BuildContext) -> None:
     if gone:
         await engine.delete(container, gone)
     items = [
-        (f"/{path}", Item(entry, path))
-        for path, entry in theirs.walk()
-        if entry != here.get(path)
+        (f"/{path}", Item(entry, path)) for path, entry in theirs.walk() if entry != here.get(path)
     ]
     if items:
         await engine.put(container, pack(items, NoFiles(), lambda _: None))

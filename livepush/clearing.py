@@ -40,7 +40,9 @@ async def cleared(
     before, clearing = landed[position], Clearing()
     gone: set[str] = set()
     for path in sorted(paths):
-        if not gone.isdisjoint(above(path)):
+        # What comes in a directory's place takes it away with all in it; a deletion below a link
+        # that stands there by now would reach what the link leads to.
+        if any(up in gone or _is_no_dir(wanted.items.get(up)) for up in above(path)):
             continue
         held = await beneath.at(position, path)
         if isinstance(held, HeldByCopy):
@@ -66,6 +68,10 @@ async def cleared(
         if not landed.asks_for(position, path):
             clearing.directories.append(path)
     return clearing
+
+
+def _is_no_dir(item: Item | None) -> bool:
+    return item is not None and item.entry.kind != "dir"
 
 
 def _may_be_dir(item: Item | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -216,6 +217,25 @@ async def test_a_deleted_directory_goes_with_what_commands_left_in_it(world: Ope
     (web.root / "src/pkg").rmdir()
     await web.session.perform_livepush([], ["src/pkg"])
     assert web.holds("/app/src/pkg/cache") is None
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_link_in_a_directory_s_place_costs_nothing_of_what_it_leads_to(
+    world: Open, at_once: bool
+) -> None:
+    """Whether what was in the directory is told to be gone with it, or once the link is there."""
+    web = await world(PLAIN)
+    for path in ("src/old/x", "src/real/x"):
+        await web.save(path, "1")
+    shutil.rmtree(web.root / "src/old")
+    (web.root / "src/old").symlink_to("real")
+    if not at_once:
+        await web.session.perform_livepush(["src/old"])
+    await web.session.perform_livepush(["src/old"], ["src/old/x"])
+    stat = web.engine.files(web.container).stat("/app/src/old")
+    assert stat is not None
+    assert stat.kind == "link"
+    assert web.holds("/app/src/real/x") == "1"
 
 
 async def test_a_directory_goes_with_its_last_file_and_one_that_is_on_disk_stays(
