@@ -10,27 +10,16 @@ from __future__ import annotations
 ABLE = "perl -MFcntl -e 0"
 """The command that succeeds where there is a Perl that can run `PLACE`."""
 
-# Standard input is read unbuffered, since what is to follow may be for a shell to read. Who is not
-# told by octal numbers, and what is no plain file, is for `tar`. A shell that did not end by itself
-# may have left of the input what would look like a request.
+# Who is not told by octal numbers, and what is no plain file, is for `tar`. What stands behind a
+# request's line is taken for a shell as well: one that cannot start `dd` would leave it there, and
+# it would look like requests.
 PLACE = r"""
 use Fcntl;
 my $functions = shift;
 sub take {
-  my ($left, $taken) = (shift, '');
-  while ($left > 0) {
-    my $count = sysread(STDIN, $taken, $left, length $taken) or exit;
-    $left -= $count;
-  }
+  my $size = shift;
+  exit if read(STDIN, my $taken, $size) != $size;
   return $taken;
-}
-sub line {
-  my $line = '';
-  while (sysread(STDIN, my $byte, 1)) {
-    return $line if $byte eq "\n";
-    $line .= $byte;
-  }
-  exit;
 }
 sub words {
   my ($line, @words) = @_;
@@ -75,23 +64,20 @@ sub placed {
   unlink @places if !$done;
   return $done;
 }
-while (1) {
-  my $request = line();
-  my @shell = ('/bin/sh', '-c', "$functions\n$request");
-  my ($verb, $size, $mark, @paths) = words($request);
+while (defined(my $request = <STDIN>)) {
+  exit if $request !~ /\n$/;
+  my ($line, $long) = ($request, '');
+  $line = $long = take($1) if $request =~ /^long (\d+)$/;
+  my ($verb, $size) = $line =~ /^(place|extract) (\d+)/;
+  my $archive = $verb ? take($size) : '';
+  my (undef, undef, $mark, @paths) = $verb eq 'place' ? words($line) : ();
+  my @members = $verb eq 'place' ? members($archive) : ();
   my $done;
-  if ($verb eq 'place') {
-    my $archive = take($size);
-    my @members = members($archive);
-    if (@members == @paths) {
-      $done = placed(\$archive, $mark, \@paths, \@members);
-    } elsif (open my $input, '|-', @shell) {
-      print $input $archive;
-      $done = close $input;
-    }
-  } else {
-    $done = system(@shell) == 0;
-    exit if $? & 127;
+  if ($verb eq 'place' && @members == @paths) {
+    $done = placed(\$archive, $mark, \@paths, \@members);
+  } elsif (open my $input, '|-', '/bin/sh', '-c', "$functions\n$request") {
+    print $input $long, $archive;
+    $done = close $input;
   }
   syswrite STDOUT, $done ? "0\n" : "1\n";
 }

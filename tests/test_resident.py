@@ -271,6 +271,21 @@ async def test_one_that_dies_amid_a_request_tells_its_litter(
         assert resident.litter == [str(tmp_path / name) for name in names(tmp_path)]
 
 
+async def test_what_is_extracted_is_never_taken_for_requests(
+    connection: Local, tmp_path: Path
+) -> None:
+    """Also by a shell that can start no process, where there are too many."""
+    connection.program = connection.program.replace("unpack() {", "unpack() { exit 2;")
+    lines = b"\necho >%b\n" % bytes(tmp_path / "asked")
+    items = [_item(tmp_path / f"{number}", lines) for number in range(40)]
+    async with opened(connection) as resident:
+        assert not await extracted(resident, *items)
+        await resident.settle()
+        await resident.open()
+        assert await resident.place(file(tmp_path / "a")) == (connection.tool == "perl")
+    assert names(tmp_path) <= {"a"}
+
+
 async def test_no_other_road_while_it_may_be_at_work(connection: Local, tmp_path: Path) -> None:
     connection.change(RENAMES, SLOW)
     async with opened(connection) as resident:
