@@ -56,9 +56,13 @@ class Knowledge:
         """
         # Two at once would begin with the same tree, and the later would undo the earlier.
         async with self.reading:
+            before = self.graph
             files, changes, graph = await anyio.to_thread.run_sync(
-                _read_anew, self.files, self.context, hints, self.graph
+                _read_anew, self.files, self.context, hints, before
             )
+            while self.graph is not before:  # it was given other commands meanwhile
+                before = self.graph
+                graph = await anyio.to_thread.run_sync(without_archives, before, files)
             # All or nothing: what is known once is told only once.
             self.files = files
             if graph != self.graph:

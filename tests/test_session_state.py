@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import anyio.from_thread
 import pytest
 
+from livepush.context import Context
 from livepush.errors import EngineError, InvalidArgumentError
 from livepush.leftovers import fate
+from livepush.model import Changes
 from livepush.session import Livepush
 from livepush.testing import FakeEngine
+from livepush.tree import Tree
 
 from .conftest import BUSYBOX
 
@@ -79,6 +83,22 @@ async def test_other_build_arguments_that_ask_for_another_image_change_nothing(
     (tmp_path / "a").write_text("two")
     await session.perform_livepush(["a"])
     assert b"V=1" in (fake_engine.files("web").read("/env") or b"")
+
+
+async def test_build_arguments_given_amid_a_look_hold(
+    opened: Open, tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await opened(f"FROM {BUSYBOX}\nARG V=1\nCOPY a /a\nRUN env > /env\n")
+    rescan = Context.rescan
+
+    def interrupted(context: Context, tree: Tree, hints: Collection[str]) -> tuple[Tree, Changes]:
+        anyio.from_thread.run_sync(session.set_build_args, {"V": "2"})
+        return rescan(context, tree, hints)
+
+    monkeypatch.setattr(Context, "rescan", interrupted)
+    (tmp_path / "a").write_text("two")
+    await session.perform_livepush(["a"])
+    assert b"V=2" in (fake_engine.files("web").read("/env") or b"")
 
 
 async def test_a_stage_image_that_is_not_there_is_named_with_a_way_out(
