@@ -7,8 +7,11 @@ plain files is a dozen system calls each.
 
 from __future__ import annotations
 
-ABLE = "perl -MFcntl -e 0"
-"""The command that succeeds where there is a Perl that can run `PLACE`."""
+ABLE = '[ "$(echo : | perl -e "$place" "$functions")" = 0 ]'
+"""The command that succeeds where there is a Perl that answers, as a stub of one does not.
+
+`$place` is `PLACE`, and `$functions` what it is given.
+"""
 
 # Who is not told by octal numbers, and what is no plain file, is for `tar`. What stands behind a
 # request's line is taken for a shell as well: one that cannot start `dd` would leave it there, and

@@ -159,6 +159,15 @@ async def test_with_a_perl_no_tool_is_started(connection: Local, tmp_path: Path)
     assert names(tmp_path) == ({"a"} if connection.tool == "perl" else set())
 
 
+@pytest.mark.parametrize("stub", ["exit 0", "exit 1", "exec cat"])
+async def test_what_is_only_called_perl_takes_nobodys_place(tmp_path: Path, stub: str) -> None:
+    (tmp_path / "perl").write_text(f"#!/bin/sh\n{stub}\n")
+    (tmp_path / "perl").chmod(0o755)
+    able = shell.resident("name")[2].replace('echo "$value"', "echo ffffffff")
+    async with opened(Local(f"PATH={tmp_path}:$PATH\n{able}")) as resident:
+        assert await resident.place(file(tmp_path / "a"))
+
+
 async def test_many_requests_one_after_another(
     resident: Resident, connection: Local, tmp_path: Path
 ) -> None:
