@@ -15,9 +15,11 @@ ABLE = '[ "$(echo : | perl -e "$place" "$functions")" = 0 ]'
 
 # Who is not told by octal numbers, and what is no plain file, is for `tar`. What stands behind a
 # request's line is taken for a shell as well: one that cannot start `dd` would leave it there, and
-# it would look like requests.
+# it would look like requests. Where no shell can be started, Perl would warn, and try for ever: the
+# warning ends it.
 PLACE = r"""
 use Fcntl;
+use warnings FATAL => 'pipe';
 my $functions = shift;
 sub take {
   my $size = shift;

@@ -15,7 +15,7 @@ from livepush.engine import LABEL, BuildOutput, BuildProgress, BuildStep, Tell
 from livepush.errors import BuildFailedError, EngineError
 from tests.archives import Item, items, sources, stream
 from tests.commands import cancelled, run, shell
-from tests.conftest import BUSYBOX, Start
+from tests.conftest import BUSYBOX, DEBIAN, Start
 
 pytestmark = pytest.mark.engine
 
@@ -68,6 +68,29 @@ async def test_what_cannot_be_deleted_is_told(
 ) -> None:
     with pytest.raises(EngineError, match=r"Not all .*/etc/hosts"):
         await docker_engine.delete(real_container, ["/etc/hosts", "/tmp/nothing"])
+
+
+_CROWDED = """
+sub rest { select undef, undef, undef, 0.01 }
+rest() until -e '/crowd';
+while (defined(my $child = fork)) { sleep 1234 if !$child }
+mkdir '/crowded';
+sleep 1234;
+"""
+
+
+async def test_files_come_where_no_process_can_be_started(
+    docker_engine: DockerEngine, start: Start
+) -> None:
+    container = await start("perl", "-e", _CROWDED, image=DEBIAN, HostConfig={"PidsLimit": 20})
+    await docker_engine.attend(container)
+    await docker_engine.put(container, stream(Item("crowd")))
+    while await docker_engine.stat(container, "/crowded") is None:  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0.01)
+    many = [Item(f"many{number}") for number in range(40)]
+    async with asyncio.timeout(5):
+        await docker_engine.put(container, stream(*many))
+    assert await docker_engine.stat(container, "/many39") is not None
 
 
 async def test_a_large_archive_goes_both_ways(
