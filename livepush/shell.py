@@ -169,11 +169,12 @@ remove() {
 # it, since it reads byte by byte what is no file, and `dd` no more than it is told. Its files come
 # under names of their own and are renamed: nobody ever sees half a file. What `mv` would take for a
 # directory to go into is not for it, nor is what lacks a parent. A `long` request stands behind its
-# line as well.
+# line as well. A `dd` that fails, unless nobody takes what it has read (SIGPIPE), leaves there what
+# would look like requests, and the shell ends.
 _REQUESTS = (
     _REMOVE
     + r"""
-take() { dd bs="$1" count=1 iflag=fullblock; }
+take() { dd bs="$1" count=1 iflag=fullblock || [ $? = 141 ] || kill -KILL $$; }
 long() { eval "$(take "$1")"; }
 unpack() {
   if [ $status = 0 ]; then

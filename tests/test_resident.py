@@ -280,11 +280,15 @@ async def test_one_that_dies_amid_a_request_tells_its_litter(
         assert resident.litter == [str(tmp_path / name) for name in names(tmp_path)]
 
 
+@pytest.mark.parametrize(
+    ("function", "failing"),
+    [("unpack() {", "unpack() { exit 2;"), ("take() {", 'take() { [ "$1" = 2 ] &&')],
+    ids=["no process can be started", "dd fails"],
+)
 async def test_what_is_extracted_is_never_taken_for_requests(
-    connection: Local, tmp_path: Path
+    connection: Local, tmp_path: Path, function: str, failing: str
 ) -> None:
-    """Also by a shell that can start no process, where there are too many."""
-    connection.program = connection.program.replace("unpack() {", "unpack() { exit 2;")
+    connection.program = connection.program.replace(function, failing)
     lines = b"\necho >%b\n" % bytes(tmp_path / "asked")
     items = [_item(tmp_path / f"{number}", lines) for number in range(40)]
     async with opened(connection) as resident:
