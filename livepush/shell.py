@@ -170,7 +170,8 @@ remove() {
 # under names of their own and are renamed: nobody ever sees half a file. What `mv` would take for a
 # directory to go into is not for it, nor is what lacks a parent. A `long` request stands behind its
 # line as well. A `dd` that fails, unless nobody takes what it has read (SIGPIPE), leaves there what
-# would look like requests, and the shell ends.
+# would look like requests, and the shell ends. So it does where `tar` fails: it may have got
+# nothing, of a shell that could not start `dd`.
 _REQUESTS = (
     _REMOVE
     + r"""
@@ -178,7 +179,7 @@ take() { dd bs="$1" count=1 iflag=fullblock || [ $? = 141 ] || kill -KILL $$; }
 long() { eval "$(take "$1")"; }
 unpack() {
   if [ $status = 0 ]; then
-    take "$1" | tar -xpf - || status=1
+    take "$1" | tar -xpf - || kill -KILL $$
   else
     take "$1" >/dev/null
   fi

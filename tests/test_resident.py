@@ -282,8 +282,12 @@ async def test_one_that_dies_amid_a_request_tells_its_litter(
 
 @pytest.mark.parametrize(
     ("function", "failing"),
-    [("unpack() {", "unpack() { exit 2;"), ("take() {", 'take() { [ "$1" = 2 ] &&')],
-    ids=["no process can be started", "dd fails"],
+    [
+        ("unpack() {", "unpack() { exit 2;"),
+        ("take() {", 'take() { [ "$1" = 2 ] &&'),
+        ('take "$1" | tar', ": | tar"),
+    ],
+    ids=["no process can be started", "dd fails", "dd is not started"],
 )
 async def test_what_is_extracted_is_never_taken_for_requests(
     connection: Local, tmp_path: Path, function: str, failing: str
