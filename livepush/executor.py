@@ -70,10 +70,14 @@ class _NotCached(Exception):  # noqa: N818  # a verdict, not a fault
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """What an action did: whether it `changed` anything, and why not all of it can be had live."""
+    """What an action did: whether it `changed` anything, and why not all of it can be had live.
+
+    Where its stage was `built` for it, all commands of the stage have come with that.
+    """
 
     changed: bool
     refusal: str = ""
+    built: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,7 +470,8 @@ class Executor:
             await self._remove_image(older.id)
         carried = action.stage == self._target and self._carries
         self._carries = self._carries and action.stage != self._target
-        return replace(performed, changed=performed.changed or stale or carried)
+        changed = performed.changed or stale or carried
+        return replace(performed, changed=changed, built=True)
 
     async def _remove(self, container: str) -> None:
         """Removes a container of a stage, or leaves it to the end of the session."""

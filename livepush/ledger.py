@@ -61,9 +61,15 @@ class Ledger:
             plan = plan.without(plan.actions[0].ref)
         return replace(self, owed=plan)
 
-    def landed(self, action: Action, *, changed: bool) -> Ledger:
-        """Once `action` is done; what follows from it is due if it `changed` anything."""
+    def landed(self, action: Action, *, changed: bool, built: bool = False) -> Ledger:
+        """Once `action` is done; what follows from it is due if it `changed` anything.
+
+        Where its stage was `built` for it, the stage's commands have run. Repeated, they would see
+        what they have left themselves.
+        """
         left = self.owed.without(action.ref)
+        if built:
+            left = left.without_commands(action.stage)
         return replace(self, owed=left.with_due(action) if changed else left)
 
     def overtakes(self, running: Action) -> bool:

@@ -130,6 +130,11 @@ class Plan:
         """What is left once the step at `ref` has landed."""
         return replace(self, actions=tuple(a for a in self.actions if a.ref != ref))
 
+    def without_commands(self, stage: int) -> Plan:
+        """What is left once all commands of `stage` have run otherwise."""
+        left = (a for a in self.actions if (a.stage, a.verb) != (stage, "run"))
+        return replace(self, actions=tuple(left))
+
     def excluding(self, paths: frozenset[str]) -> Plan:
         """Without what only `paths` lead to."""
         left = (replace(a, because=a.because - paths, takes=a.takes - paths) for a in self.actions)

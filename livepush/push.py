@@ -247,7 +247,9 @@ class Pushes:
                 return self._failed(_unreadable(action, error))
             if performed is None:
                 return replace(result, status="cancelled")
-            self._ledger = self._ledger.landed(action, changed=performed.changed)
+            self._ledger = self._ledger.landed(
+                action, changed=performed.changed, built=performed.built
+            )
             if performed.refusal:
                 self._ledger = self._ledger.kept(action.because)
                 self._tell_refused(action, performed.refusal)

@@ -41,7 +41,7 @@ from livepush.origin import fetch_tree
 from livepush.realpath import RealPaths
 from livepush.span import Piece
 from livepush.standing import Standing
-from livepush.tree import Tree
+from livepush.tree import Tree, above
 from livepush.unproven import Unproven
 from livepush.users import Users
 
@@ -293,11 +293,13 @@ class StageContainer:
         wanted, changes, refusal = await self._compared(
             position, files, takes, landed, wanted, full=full
         )
+        if await self._is_replaced(position, changes):
+            raise EntangledError(position)
         self._landed.doubt(position, changes)
         clearing = await cleared(position, changes.deleted, wanted, self._landed, self._beneath)
         uploaded = [p for p, item in changes.written.items() if item.entry.kind != "dir"]
-        above = await self._beneath.above(position, (*uploaded, *changes.deleted))
-        self._outdated |= clearing.outdated | above
+        later = await self._beneath.above(position, (*uploaded, *changes.deleted))
+        self._outdated |= clearing.outdated | later
         refusal = await self._clear(position, clearing) or refusal
         made: Mapping[str, Item] = {}
         # A later command may have removed what nobody writes to now.
@@ -316,6 +318,24 @@ class StageContainer:
 
     def _is_behind_command(self, position: int) -> bool:
         return any(isinstance(step, Run) for step in self.stage.steps[:position])
+
+    async def _is_replaced(self, position: int, changes: Delta) -> bool:
+        """Whether something else stands where a directory of the copy was, on the way to a change.
+
+        A later command has put it there: what would be written or deleted below a link is what
+        that leads to, and the command has not seen the directory that a build would show it.
+        """
+        if not any(isinstance(step, Run) for step in self.stage.steps[position + 1 :]):
+            return False
+        items = self._landed[position].items
+        touched = (*changes.written, *changes.deleted)
+        on_the_way = {up for path in touched for up in (path, *above(path))}
+        for path in sorted(on_the_way & items.keys()):
+            if items[path].entry.kind == "dir":
+                stat = await self._engine.stat(self.id, path)
+                if stat is not None and stat.kind != "dir":
+                    return True
+        return False
 
     def acknowledge(self, position: int) -> Landing:
         """All that has landed on behalf of a step since the last call, also where it then failed.

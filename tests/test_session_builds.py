@@ -24,7 +24,7 @@ from livepush.errors import BuildFailedError, EngineError
 from livepush.events import Event, FilesSynced
 from livepush.model import Replay
 from livepush.session import Livepush
-from livepush.testing import FakeEngine, FakeImage, Files
+from livepush.testing import FakeEngine, FakeImage, Files, Node
 from livepush.testing.builder import DockerfileBuilder
 from tests.archives import Item, packed
 
@@ -476,3 +476,41 @@ async def test_a_step_that_nobody_can_build_is_named(world: Open) -> None:
     web.session.on("rebuildNeeded", told.append)
     assert not await web.session.catch_up()
     assert [getattr(event, "line", 0) for event in told] == [3]
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+async def test_nothing_is_written_through_a_link_that_a_command_has_put_in_a_directory_s_place(
+    fake_engine: FakeEngine, tmp_path: Path, deleted: bool
+) -> None:
+    """Nor deleted. And a command that has come with a build is not repeated after it."""
+    (base,) = fake_engine._images.values()
+    builds = DockerfileBuilder(lambda _: base)
+
+    def builder(context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
+        image = builds(context, dockerfile, target, tell)
+        image.files.remove("/o/s")
+        image.files.place("/o/s", Node("link", 0o777, target="u"))
+        return image
+
+    fake_engine._builder = builder
+    text = f"FROM {BUSYBOX}\nCOPY . /o/\nRUN rm -rf /o/s; ln -s u /o/s; echo x >> /log\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    for path in ("s/a", "u/a"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text(path)
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        tar.add(tmp_path, "")
+    image = builder(context.getvalue(), text.encode(), "", lambda _: None)
+    fake_engine.add_container(fake_engine.add_image(image), name="web")
+    async with await Livepush.init(
+        context=tmp_path, container_id="web", dockerfile_content=text, engine=fake_engine
+    ) as session:
+        session._executor.trust()
+        if deleted:
+            (tmp_path / "s/a").unlink()
+        else:
+            (tmp_path / "s/a").write_text("2")
+        assert (await session.perform_livepush(["s/a"])).owed == ()
+        files = fake_engine.files("web")
+        assert (files.read("/o/u/a"), files.read("/log")) == (b"u/a", b"x\n")
