@@ -33,9 +33,13 @@ class Destinations:
     def __getitem__(self, position: int) -> Destination:
         return self._known[position]
 
-    async def learn(self, position: int, step: Copy) -> None:
-        """Asks the container what stands at the destination of `step`."""
-        path = await self._real.target(step.dest)
+    async def learn(self, position: int, step: Copy, *, follows: bool) -> None:
+        """Asks the container what stands at the destination of `step`.
+
+        Whether the copy `follows` the links on the way there, as it does those that stood there
+        before it.
+        """
+        path = await self._real.target(step.dest) if follows else step.dest
         stat = await self._engine.stat(self._container, path)
         is_dir = stat is not None and stat.kind == "dir"
         self._known[position] = Destination(path, step.dest_is_dir or is_dir)

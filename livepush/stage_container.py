@@ -98,11 +98,13 @@ class StageContainer:
         self.stage = stage
         self._engine = engine
         self._tell = tell
+        self._base = base
         self._mounted = Mounted(engine, container, mounts)
         self._real = RealPaths(engine, container)
         # A `WORKDIR` among them is where it really is once `open` has asked.
         self._steps = list(stage.steps)
         self._ways: dict[int, frozenset[str]] = {}  # to where the steps write
+        self._led: set[int] = set()  # copies to where a later command may have put a link
         self._made: dict[int, Mapping[str, Entry]] = {}  # for each `WORKDIR`, when it last was made
         self._landed = Landed(self._steps)
         self._users = Users(engine, container, stage.steps)
@@ -141,9 +143,11 @@ class StageContainer:
         await self._users.learn()
         for position, step in enumerate(self.stage.steps):
             if isinstance(step, Copy):
-                await self._destinations.learn(position, step)
-                await self._mounted.below(self._destinations[position].path)  # no save waits for it
                 self._ways[position] = await self._real.way(step.dest)
+                if await self._may_lead(position):
+                    self._led.add(position)
+                await self._destinations.learn(position, step, follows=position not in self._led)
+                await self._mounted.below(self._destinations[position].path)  # no save waits for it
             elif isinstance(step, MakeDir):
                 self._steps[position] = replace(step, path=await self._real.target(step.path))
                 self._ways[position] = await self._real.way(step.path)
@@ -278,6 +282,8 @@ class StageContainer:
         """
         step = self._copies()[position]
         await self._users.learn()
+        if position in self._led:
+            raise EntangledError(position)
         is_due = full and self._is_behind_command(position)
         if is_due and await self._destinations.moved(position, step):
             raise EntangledError(position)
@@ -319,13 +325,32 @@ class StageContainer:
     def _is_behind_command(self, position: int) -> bool:
         return any(isinstance(step, Run) for step in self.stage.steps[:position])
 
+    def _is_before_command(self, position: int) -> bool:
+        return any(isinstance(step, Run) for step in self.stage.steps[position + 1 :])
+
+    async def _may_lead(self, position: int) -> bool:
+        """Whether a link on the way to a copy's destination may be a later command's.
+
+        The copy did not follow that one, while it did the base image's own. Where there are
+        commands before it, the link is taken for one of theirs.
+        """
+        if self._is_behind_command(position) or not self._is_before_command(position):
+            return False
+        for path in sorted(self._ways[position]):
+            stat = await self._engine.stat(self.id, path)
+            if stat is not None and stat.kind == "link":
+                before = await self._base.stat(path)
+                if before is None or (before.kind, before.target) != ("link", stat.target):
+                    return True
+        return False
+
     async def _is_replaced(self, position: int, changes: Delta) -> bool:
         """Whether something else stands where a directory of the copy was, on the way to a change.
 
         A later command has put it there: what would be written or deleted below a link is what
         that leads to, and the command has not seen the directory that a build would show it.
         """
-        if not any(isinstance(step, Run) for step in self.stage.steps[position + 1 :]):
+        if not self._is_before_command(position):
             return False
         items = self._landed[position].items
         touched = (*changes.written, *changes.deleted)

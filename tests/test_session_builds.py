@@ -478,6 +478,41 @@ async def test_a_step_that_nobody_can_build_is_named(world: Open) -> None:
     assert [getattr(event, "line", 0) for event in told] == [3]
 
 
+async def test_a_link_that_a_command_has_put_in_a_destination_s_place_leads_no_copy(
+    fake_engine: FakeEngine, tmp_path: Path
+) -> None:
+    (base,) = fake_engine._images.values()
+    builds = DockerfileBuilder(lambda _: base)
+
+    def builder(context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
+        image = builds(context, dockerfile, target, tell)
+        image.files.remove("/app/s")
+        image.files.place("/app/s", Node("link", 0o777, target="/u"))
+        return image
+
+    fake_engine._builder = builder
+    text = f"FROM {BUSYBOX}\nCOPY u /u\nCOPY s /app/s\nRUN rm -rf /app/s; echo x >> /log\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    for path in ("s/a", "u/a"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text(path)
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        tar.add(tmp_path, "")
+    image = builder(context.getvalue(), text.encode(), "", lambda _: None)
+    fake_engine.add_container(fake_engine.add_image(image), name="web")
+    async with await Livepush.init(
+        context=tmp_path, container_id="web", dockerfile_content=text, engine=fake_engine
+    ) as session:
+        session._executor.trust()
+        (tmp_path / "s/a").write_text("2")
+        assert (await session.perform_livepush(["s/a"])).owed == ()
+        assert fake_engine.files("web").read("/u/a") == b"u/a"
+        (tmp_path / "u/a").write_text("3")
+        assert (await session.perform_livepush(["u/a"])).owed == ()
+        assert fake_engine.files("web").read("/u/a") == b"3"
+
+
 @pytest.mark.parametrize("deleted", [True, False])
 async def test_nothing_is_written_through_a_link_that_a_command_has_put_in_a_directory_s_place(
     fake_engine: FakeEngine, tmp_path: Path, deleted: bool
