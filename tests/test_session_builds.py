@@ -6,7 +6,7 @@ import io
 import shutil
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -478,33 +478,46 @@ async def test_a_step_that_nobody_can_build_is_named(world: Open) -> None:
     assert [getattr(event, "line", 0) for event in told] == [3]
 
 
+@asynccontextmanager
+async def with_link(
+    engine: FakeEngine, root: Path, copies: str, path: str, target: str
+) -> AsyncIterator[Livepush]:
+    """A session on the container `web`, in whose image a command behind `copies` has made a link.
+
+    The context has the files s/a and u/a, which hold their names.
+    """
+    (base,) = engine._images.values()
+    builds = DockerfileBuilder(lambda _: base)
+
+    def builder(context: bytes, dockerfile: bytes, stage: str, tell: Tell) -> FakeImage:
+        image = builds(context, dockerfile, stage, tell)
+        image.files.remove(path)
+        image.files.place(path, Node("link", 0o777, target=target))
+        return image
+
+    engine._builder = builder
+    text = f"FROM {BUSYBOX}\n{copies}\nRUN rm -rf {path}; ln -s {target} {path}; echo x >> /log\n"
+    (root / "Dockerfile").write_text(text)
+    for name in ("s/a", "u/a"):
+        (root / name).parent.mkdir()
+        (root / name).write_text(name)
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        tar.add(root, "")
+    image = builder(context.getvalue(), text.encode(), "", lambda _: None)
+    engine.add_container(engine.add_image(image), name="web")
+    async with await Livepush.init(
+        context=root, container_id="web", dockerfile_content=text, engine=engine
+    ) as session:
+        session._executor.trust()
+        yield session
+
+
 async def test_a_link_that_a_command_has_put_in_a_destination_s_place_leads_no_copy(
     fake_engine: FakeEngine, tmp_path: Path
 ) -> None:
-    (base,) = fake_engine._images.values()
-    builds = DockerfileBuilder(lambda _: base)
-
-    def builder(context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
-        image = builds(context, dockerfile, target, tell)
-        image.files.remove("/app/s")
-        image.files.place("/app/s", Node("link", 0o777, target="/u"))
-        return image
-
-    fake_engine._builder = builder
-    text = f"FROM {BUSYBOX}\nCOPY u /u\nCOPY s /app/s\nRUN rm -rf /app/s; echo x >> /log\n"
-    (tmp_path / "Dockerfile").write_text(text)
-    for path in ("s/a", "u/a"):
-        (tmp_path / path).parent.mkdir()
-        (tmp_path / path).write_text(path)
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        tar.add(tmp_path, "")
-    image = builder(context.getvalue(), text.encode(), "", lambda _: None)
-    fake_engine.add_container(fake_engine.add_image(image), name="web")
-    async with await Livepush.init(
-        context=tmp_path, container_id="web", dockerfile_content=text, engine=fake_engine
-    ) as session:
-        session._executor.trust()
+    copies = "COPY u /u\nCOPY s /app/s"
+    async with with_link(fake_engine, tmp_path, copies, "/app/s", "/u") as session:
         (tmp_path / "s/a").write_text("2")
         assert (await session.perform_livepush(["s/a"])).owed == ()
         assert fake_engine.files("web").read("/u/a") == b"u/a"
@@ -518,30 +531,7 @@ async def test_nothing_is_written_through_a_link_that_a_command_has_put_in_a_dir
     fake_engine: FakeEngine, tmp_path: Path, deleted: bool
 ) -> None:
     """Nor deleted. And a command that has come with a build is not repeated after it."""
-    (base,) = fake_engine._images.values()
-    builds = DockerfileBuilder(lambda _: base)
-
-    def builder(context: bytes, dockerfile: bytes, target: str, tell: Tell) -> FakeImage:
-        image = builds(context, dockerfile, target, tell)
-        image.files.remove("/o/s")
-        image.files.place("/o/s", Node("link", 0o777, target="u"))
-        return image
-
-    fake_engine._builder = builder
-    text = f"FROM {BUSYBOX}\nCOPY . /o/\nRUN rm -rf /o/s; ln -s u /o/s; echo x >> /log\n"
-    (tmp_path / "Dockerfile").write_text(text)
-    for path in ("s/a", "u/a"):
-        (tmp_path / path).parent.mkdir()
-        (tmp_path / path).write_text(path)
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        tar.add(tmp_path, "")
-    image = builder(context.getvalue(), text.encode(), "", lambda _: None)
-    fake_engine.add_container(fake_engine.add_image(image), name="web")
-    async with await Livepush.init(
-        context=tmp_path, container_id="web", dockerfile_content=text, engine=fake_engine
-    ) as session:
-        session._executor.trust()
+    async with with_link(fake_engine, tmp_path, "COPY . /o/", "/o/s", "u") as session:
         if deleted:
             (tmp_path / "s/a").unlink()
         else:
