@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from itertools import chain
+from urllib.parse import unquote_plus
 
 import anyio
 
@@ -24,7 +25,8 @@ from livepush.filesync import END, ERROR, REQUEST, Directory, Packet
 from livepush.grpcserver import Call, Method, Server
 from livepush.manifest import Item
 from livepush.pattern import has_wildcard
-from livepush.tree import above, clean
+from livepush.sending import sent
+from livepush.tree import Tree, clean
 
 _SYNC = "/moby.filesync.v1.FileSync/DiffCopy"
 _HEALTH = "/grpc.health.v1.Health/Check"
@@ -89,7 +91,7 @@ def _wanted(context: BuildContext, metadata: Mapping[str, list[str]]) -> Mapping
     """What is in the directory that a call's `metadata` name.
 
     The context is filtered already: an engine that finds no ignore file leaves nothing out. Of the
-    rest it may want what some paths lead to.
+    rest it may want what some sources name.
     """
     name = metadata.get("dir-name", [""])[0]
     if name == "dockerfile":
@@ -97,27 +99,27 @@ def _wanted(context: BuildContext, metadata: Mapping[str, list[str]]) -> Mapping
     if name != "context":
         raise EngineError(f"The build asks for the directory {name!r}, which livepush has not.")
     wanted = metadata.get("followpaths", [])
+    if "followpaths-encoded" in metadata:  # so newer engines say names beyond ASCII
+        wanted = [unquote_plus(path, errors="surrogateescape") for path in wanted]
     if wanted == _IGNORE_FILE:
         return {}
-    return _led_to(wanted, context.items) if wanted else context.items
+    return _led_to(wanted, context) if wanted else context.items
 
 
-def _led_to(sources: Iterable[str], items: Mapping[str, Item]) -> Mapping[str, Item]:
-    """What `sources` name, with all below and above.
+def _led_to(sources: Iterable[str], context: BuildContext) -> Mapping[str, Item]:
+    """What docker's client sends of a context when it is asked for `sources`.
 
-    That is everything where one is not simply there: a pattern, a link, or a name that only some
-    versions of BuildKit spell otherwise.
+    That is everything where one is not there, which a build then complains of, and where a pattern
+    means more to a client than a copy takes.
     """
-    tops = {clean(source) for source in sources}
-    ways = {way for top in tops for way in (top, *above(top))} - {""}
-    if any(map(has_wildcard, tops)) or not tops <= items.keys() or _has_link(ways, items):
-        return items
-    return {
-        path: item
-        for path, item in items.items()
-        if path in ways or not tops.isdisjoint(above(path))
-    }
+    tree, tops = context.tree, {clean(source) for source in sources}
+    if not all(_is_plain(tree, top) for top in tops):
+        return context.items
+    found = sent(tree, tops)
+    return {path: item for path, item in context.items.items() if path in found}
 
 
-def _has_link(paths: Iterable[str], items: Mapping[str, Item]) -> bool:
-    return any(items[path].entry.kind == "link" for path in paths if path in items)
+def _is_plain(tree: Tree, top: str) -> bool:
+    if has_wildcard(top):
+        return "**" not in top and not top.startswith("!")
+    return tree.resolve(top) is not None

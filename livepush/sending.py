@@ -10,10 +10,10 @@ A client looks at links that are ignored, too; of those nothing is known here.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from livepush.pattern import below, component, has_wildcard
-from livepush.tree import Tree, clean
+from livepush.tree import Tree, above, clean
 
 
 def is_sent(tree: Tree, sources: Iterable[str], path: str) -> bool:
@@ -33,6 +33,28 @@ def is_directory_sent(tree: Tree, sources: Iterable[str], path: str) -> bool:
             return True
         todo += [f"{here}/{name}" for name in tree.children(here)]
     return False
+
+
+def sent(tree: Tree, sources: Iterable[str]) -> frozenset[str]:
+    """All that a client sends that is asked for `sources`, the directories above it included."""
+    found: set[str] = set()
+    for source in _asked(tree, sources):
+        for path in _matched(tree, "", source.split("/") if source else []):
+            found.update((path, *above(path)), (each for each, _ in tree.walk(path)))
+    return frozenset(found - {""})
+
+
+def _matched(tree: Tree, here: str, parts: Sequence[str]) -> Iterator[str]:
+    """What is at `parts` below `here`, no link followed."""
+    if not parts:
+        yield here
+        return
+    children = tree.children(here)
+    name = parts[0]
+    names = filter(component(name).match, children) if has_wildcard(name) else [name]
+    for each in names:
+        if each in children:
+            yield from _matched(tree, posixpath.join(here, each), parts[1:])
 
 
 def _is_among(asked: Iterable[str], path: str) -> bool:

@@ -41,9 +41,10 @@ from livepush.origin import fetch_tree
 from livepush.realpath import RealPaths
 from livepush.span import Piece
 from livepush.standing import Standing
-from livepush.tree import Tree, above
+from livepush.tree import Tree
 from livepush.unproven import Unproven
 from livepush.users import Users
+from livepush.ways import Ways
 
 _MADE = Entry("dir", 0o755)
 _PACE = 1.0  # seconds between two tellings of how far an upload is
@@ -100,11 +101,10 @@ class StageContainer:
         self._tell = tell
         self._base = base
         self._mounted = Mounted(engine, container, mounts)
-        self._real = RealPaths(engine, container)
         # A `WORKDIR` among them is where it really is once `open` has asked.
         self._steps = list(stage.steps)
-        self._ways: dict[int, frozenset[str]] = {}  # to where the steps write
-        self._led: set[int] = set()  # copies to where a later command may have put a link
+        self._ways = Ways(engine, container, image, stage.steps, base)
+        self._led: set[int] = set()  # copies to where a later step may have put a link
         self._made: dict[int, Mapping[str, Entry]] = {}  # for each `WORKDIR`, when it last was made
         self._landed = Landed(self._steps)
         self._users = Users(engine, container, stage.steps)
@@ -141,17 +141,19 @@ class StageContainer:
     async def open(self) -> None:
         """Asks the container once what only it knows: what stands at destinations, and users."""
         await self._users.learn()
+        real = RealPaths(self._engine, self.id)
         for position, step in enumerate(self.stage.steps):
             if isinstance(step, Copy):
-                self._ways[position] = await self._real.way(step.dest)
-                if await self._may_lead(position):
-                    self._led.add(position)
-                await self._destinations.learn(position, step, follows=position not in self._led)
-                await self._mounted.below(self._destinations[position].path)  # no save waits for it
+                await self._ways.learn(position, step.dest, real)
             elif isinstance(step, MakeDir):
-                self._steps[position] = replace(step, path=await self._real.target(step.path))
-                self._ways[position] = await self._real.way(step.path)
+                await self._ways.learn(position, step.path, real)
+                self._steps[position] = replace(step, path=await real.target(step.path))
                 self._made[position] = self._wanted_by(step)
+        for position, step in self._copies().items():
+            if await self._ways.leads_astray(position):
+                self._led.add(position)
+            await self._destinations.learn(position, step, follows=position not in self._led)
+            await self._mounted.below(self._destinations[position].path)  # no save waits for it
 
     @property
     def touched(self) -> Touched:
@@ -299,7 +301,8 @@ class StageContainer:
         wanted, changes, refusal = await self._compared(
             position, files, takes, landed, wanted, full=full
         )
-        if await self._is_replaced(position, changes):
+        touched = (*changes.written, *changes.deleted)
+        if await self._ways.is_replaced(position, self._landed[position].items, touched):
             raise EntangledError(position)
         self._landed.doubt(position, changes)
         clearing = await cleared(position, changes.deleted, wanted, self._landed, self._beneath)
@@ -324,43 +327,6 @@ class StageContainer:
 
     def _is_behind_command(self, position: int) -> bool:
         return any(isinstance(step, Run) for step in self.stage.steps[:position])
-
-    def _is_before_command(self, position: int) -> bool:
-        return any(isinstance(step, Run) for step in self.stage.steps[position + 1 :])
-
-    async def _may_lead(self, position: int) -> bool:
-        """Whether a link on the way to a copy's destination may be a later command's.
-
-        The copy did not follow that one, while it did the base image's own. Where there are
-        commands before it, the link is taken for one of theirs.
-        """
-        if self._is_behind_command(position) or not self._is_before_command(position):
-            return False
-        for path in sorted(self._ways[position]):
-            stat = await self._engine.stat(self.id, path)
-            if stat is not None and stat.kind == "link":
-                before = await self._base.stat(path)
-                if before is None or (before.kind, before.target) != ("link", stat.target):
-                    return True
-        return False
-
-    async def _is_replaced(self, position: int, changes: Delta) -> bool:
-        """Whether something else stands where a directory of the copy was, on the way to a change.
-
-        A later command has put it there: what would be written or deleted below a link is what
-        that leads to, and the command has not seen the directory that a build would show it.
-        """
-        if not self._is_before_command(position):
-            return False
-        items = self._landed[position].items
-        touched = (*changes.written, *changes.deleted)
-        on_the_way = {up for path in touched for up in (path, *above(path))}
-        for path in sorted(on_the_way & items.keys()):
-            if items[path].entry.kind == "dir":
-                stat = await self._engine.stat(self.id, path)
-                if stat is not None and stat.kind != "dir":
-                    return True
-        return False
 
     def acknowledge(self, position: int) -> Landing:
         """All that has landed on behalf of a step since the last call, also where it then failed.
@@ -466,8 +432,7 @@ class StageContainer:
         news = replace(news, deleted=tuple({*news.deleted, *lost}))
         behind = self._steps[position + 1 :]
         makes = [self._landed[index] for index in self._copies() if index > position]
-        ways = frozenset().union(*(way for i, way in self._ways.items() if i > position))
-        if entangled(behind, makes, ways, landed, wanted, news):
+        if entangled(behind, makes, self._ways.behind(position), landed, wanted, news):
             raise EntangledError(position)
         for path in contested(behind, makes, self._landed[position], wanted):
             if await self._beneath.at(position, path) is None:

@@ -49,7 +49,7 @@ FLOORS = tuple(
         "freshness",
         # Text to directives, instructions to stages: a file each.
         """directives.directive stages.path stages.proxy stages.reference snapshot clearing standing
-        stage_image destinations users unproven""",
+        stage_image destinations users unproven ways""",
         """directives.dev_cmd_live directives.dev_copy directives.dev_env directives.dev_run
         directives.reading stages.arg stages.copy stages.env stages.from_ stages.onbuild
         stages.run stages.shell stages.user stages.workdir""",

@@ -109,11 +109,16 @@ async def test_nothing_is_ignored_twice(tmp_path: Path) -> None:
         (["/dir/a", "b/"], {"b", "dir", "dir/a"}),
         (["dir"], {"dir", "dir/a", "dir/sub", "dir/sub/c"}),
         (["none"], None),
-        (["b", "%C3%A9"], None),
         (["no/thing"], None),
-        (["b", "di?/a"], None),
-        (["link/a"], None),
+        (["b", "di?/a"], {"b", "dir", "dir/a"}),
+        (["d*/sub"], {"dir", "dir/sub", "dir/sub/c"}),
+        # Below a file a pattern finds nothing, and the file is not sent either.
+        (["dir", "b/*"], {"dir", "dir/a", "dir/sub", "dir/sub/c"}),
+        (["link/a"], {"link", "dir", "dir/a"}),
+        (["b", "**/a"], None),
+        (["b", "!*"], None),
         (["."], None),
+        (["*"], None),
     ],
 )
 async def test_what_no_step_takes_is_not_sent(
@@ -128,6 +133,17 @@ async def test_what_no_step_takes_is_not_sent(
         asked = [("followpaths", path) for path in wanted]
         found = await received(client, ("dir-name", "context"), *asked)
     assert {path.decode() for path in found} == (everything if sent is None else sent)
+
+
+async def test_names_beyond_ascii_come_encoded(tmp_path: Path) -> None:
+    for path in ("é", "a b", "c", "other"):
+        (tmp_path / path).write_text(path)
+    asked = [("followpaths", path) for path in ("%C3%A9", "a+b", "%5Bc%5D")]
+    async with served(context(tmp_path)) as client:
+        found = await received(
+            client, ("dir-name", "context"), ("followpaths-encoded", "1"), *asked
+        )
+    assert {path.decode() for path in found} == {"é", "a b", "c"}
 
 
 async def test_what_failed_there_ends_a_call_alone(tmp_path: Path) -> None:

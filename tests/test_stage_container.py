@@ -678,7 +678,7 @@ async def linked(first: str, second: str) -> World:
     link = ran("make", Item("alias", "link", mode=0o777, target="/srv"))
     text = f"FROM base\nRUN make\nCOPY {first}\nCOPY {second}\n"
     wrote = packed(Item("srv/d/x", content=b"second"))
-    return await World(text, context, link, ("COPY", packed()), ("COPY", wrote)).open()
+    return await World(text, context, link, ("COPY 1", packed()), ("COPY 2", wrote)).open()
 
 
 @pytest.mark.parametrize(
@@ -704,11 +704,72 @@ async def test_what_an_earlier_copy_holds_by_another_name_comes_back(
 async def test_what_becomes_a_link_above_a_later_destination_is_found_by_any_name() -> None:
     text = "FROM base\nRUN make\nCOPY one /alias/\nCOPY two /alias/current/x/\n"
     context = {"one/y": "first", "two/x": "second"}
-    world = World(text, context, ran("make", Item("alias", "link", mode=0o777, target="/srv")))
-    await world.open()
+    link = ran("make", Item("alias", "link", mode=0o777, target="/srv"))
+    world = await World(text, context, link, ("COPY 1", packed()), ("COPY 2", packed())).open()
     world.context.links["one/current"] = "elsewhere"
     with pytest.raises(EntangledError):
         await world.land("one/current", at=1)
+
+
+LINK = Item("app", "link", mode=0o777, target="/data")
+LINKED = "FROM base\nRUN before\nCOPY one /app/\nRUN after\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "follows"),
+    [
+        (LINKED, ran("before", LINK), ran("after"), True),
+        (LINKED, ran("before"), ran("after", LINK), False),
+        (LINKED, ran("before", LINK), ran("after", LINK), False),
+        (LINKED, ran("before", LINK), ran("after", Item(".wh.app"), LINK), False),
+        # The application has made it, or another session has.
+        (
+            LINKED,
+            ran("before", Item("app", "link", mode=0o777, target="/other")),
+            ran("after"),
+            False,
+        ),
+        (LINKED.replace("RUN before", "COPY l /"), ("COPY l", packed(LINK)), ran("after"), True),
+        (LINKED.replace("RUN after", "COPY l /"), ran("before"), ("COPY l", packed(LINK)), False),
+        (LINKED.replace("RUN after", "WORKDIR /w"), ran("before"), ("WORKDIR /w", packed()), True),
+        # The image was made by other steps.
+        (LINKED, ran("before", LINK), ("RUN another", packed()), False),
+    ],
+)
+async def test_a_copy_follows_only_links_that_were_there_before_it(
+    text: str, before: tuple[str, bytes], after: tuple[str, bytes], follows: bool
+) -> None:
+    world = World(text, {"one/x": "first"}, before, ("COPY 1", packed()), after)
+    world.context.links["l/app"] = "/data"
+    world.engine.files(world.id).remove("/app")
+    world.engine.files(world.id).place("/app", Node("link", target="/data"))
+    await world.open()
+    if not follows:
+        with pytest.raises(EntangledError):
+            await world.save("one/x", "changed", at=1)
+    else:
+        await world.save("one/x", "changed", at=1)
+    assert world.holds("/data/x") == ("changed" if follows else None)
+
+
+async def test_whether_a_copy_follows_a_link_is_unknown_without_its_image() -> None:
+    world = World(
+        LINKED, {"one/x": "first"}, ran("before", LINK), ("COPY 1", packed()), ran("after")
+    )
+    await world.open(image="")
+    with pytest.raises(EntangledError):
+        await world.save("one/x", "changed", at=1)
+
+
+async def test_a_link_of_the_base_image_costs_no_look_at_layers() -> None:
+    world = World(LINKED, {"one/x": "first"}, ran("before"), ("COPY 1", packed()), ran("after"))
+    base = world.engine._image("base")
+    assert base is not None
+    for files in (base.files, world.engine.files(world.id)):
+        files.place("/app", Node("link", target="/data"))
+    await world.open(image="one that the engine does not have")
+    await world.save("one/x", "changed", at=1)
+    assert world.holds("/data/x") == "changed"
 
 
 async def test_the_directory_of_a_workdir_below_a_link_stays() -> None:
