@@ -15,9 +15,10 @@ from dataclasses import replace
 
 import anyio.to_thread
 
-from livepush.archive import Fetched, Files, NoFiles, pack, read_tree
+from livepush.archive import Files, NoFiles, pack
 from livepush.buildcontext import BuildContext
 from livepush.engine import Engine
+from livepush.fetched import Fetched, read_tree
 from livepush.manifest import Item
 from livepush.model import Copy, Entry, Fixed, Step, origins
 from livepush.pattern import below

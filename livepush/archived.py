@@ -5,7 +5,8 @@ from __future__ import annotations
 import tarfile
 from dataclasses import replace
 
-from livepush.archive import BROKEN, Files
+from livepush.archive import Files
+from livepush.fetched import BROKEN
 from livepush.model import Copy, Fixed, Graph, Stage, Step
 from livepush.selection import MissingSource, matches
 

@@ -14,9 +14,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from livepush.archive import Fetched
 from livepush.engine import Engine
 from livepush.errors import EngineError
+from livepush.fetched import Fetched
 from livepush.image_files import ImageFiles
 from livepush.landed import Landed
 from livepush.layers import Layer, by_step, read_files, read_layers

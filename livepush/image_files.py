@@ -9,8 +9,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from livepush.archive import Fetched, fetch, first_entry
 from livepush.engine import Engine, PathStat
+from livepush.fetched import Fetched, fetch, first_entry
 from livepush.model import Entry
 
 

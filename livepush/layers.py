@@ -15,7 +15,7 @@ import zlib
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from livepush.archive import BROKEN, SPOOL_IN_MEMORY, Fetched, entry_of
+from livepush.fetched import BROKEN, SPOOL_IN_MEMORY, Fetched, entry_of
 from livepush.model import Copy, Entry, MakeDir, Run, Step
 from livepush.saved import MANIFEST, SavedStream
 from livepush.tree import Tree, above, clean

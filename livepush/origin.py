@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from livepush.archive import Fetched, fetch, first_entry, read_tree
 from livepush.engine import Engine
+from livepush.fetched import Fetched, fetch, first_entry, read_tree
 from livepush.ignore import beginning
 from livepush.model import Copy, Entry
 from livepush.pattern import has_wildcard, literal_part

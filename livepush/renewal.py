@@ -14,10 +14,11 @@ from dataclasses import replace
 
 import anyio
 
-from livepush.archive import Fetched, fetch, pack
+from livepush.archive import pack
 from livepush.difference import nodes
 from livepush.engine import Engine
 from livepush.errors import EngineError
+from livepush.fetched import Fetched, fetch
 from livepush.journal import Touched
 from livepush.manifest import Delta, Item
 from livepush.model import Entry

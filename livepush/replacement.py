@@ -21,9 +21,9 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mappi
 from contextlib import aclosing
 from dataclasses import replace
 
-from livepush.archive import BROKEN
 from livepush.engine import ContainerInfo, Engine
 from livepush.errors import EngineError, NoShellError
+from livepush.fetched import BROKEN
 from livepush.mounts import ENGINES_FILES, is_within, touching
 from livepush.realpath import RealPaths
 from livepush.tarstream import TarStream

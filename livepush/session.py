@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -25,6 +24,7 @@ import anyio
 import anyio.to_thread
 
 from livepush import events
+from livepush.arrears import Arrears
 from livepush.bus import Bus, EventStream, Listener
 from livepush.context import Context
 from livepush.engine import ContainerInfo, Engine
@@ -32,8 +32,7 @@ from livepush.errors import BuildFailedError, EngineError, InvalidArgumentError
 from livepush.events import Event
 from livepush.executor import Executor, Played
 from livepush.follow import Following, follow
-from livepush.freshness import is_bare, is_of_stage, may_be_newer
-from livepush.journal import Journal, state_of
+from livepush.journal import Journal
 from livepush.knowledge import Knowledge
 from livepush.live import Dockerfile
 from livepush.model import Changes, Fixed, Graph, Replay
@@ -46,7 +45,7 @@ from livepush.opening import (
     remove_labelled,
     remove_leftovers,
 )
-from livepush.plan import Plan, anew, make_plan, replayed
+from livepush.plan import make_plan
 from livepush.push import Pushes, PushResult
 from livepush.rearguing import with_commands
 from livepush.repetition import unsafe_steps
@@ -249,8 +248,8 @@ class Livepush:
             tasks.start_soon(self._clean_up_early)
             await self.cancel()
         if self._current and self._pushes.settled:
-            state = partial(self._state, self._known.files.tree)  # what is settled, not later
-            await anyio.to_thread.run_sync(lambda: self._journal.settle(state()))
+            arrears, tree = self._arrears, self._known.files.tree  # of what is settled, not later
+            await anyio.to_thread.run_sync(lambda: self._journal.settle(arrears.state(tree)))
         await self._stack.aclose()
 
     async def _clean_up_early(self) -> None:
@@ -350,7 +349,7 @@ class Livepush:
         where this one could not; then nothing is owed either.
         """
         try:
-            self._current = await self._is_current()
+            self._current = await self._arrears.are_none()
         except BuildFailedError as error:
             self._warn(f"what the container lacks cannot be found out: {error.message}")
             return False
@@ -363,47 +362,22 @@ class Livepush:
                     reason = f"{step.text} {step.reason}, and the context may be newer"
                     self._emit(events.RebuildNeeded(reason=reason, line=step.line))
                     return False
-        self._pushes.owe(await self._lacking())
+        self._pushes.owe(await self._arrears.plan())
         self._current = True
         self._executor.trust()
         return True
 
-    async def _lacking(self) -> Plan:
-        """What the container lacks where it is not what a build would make of it."""
-        graph, image = self._known.graph, await self._engine.image(self._info.image)
-        base = self._images.get(graph.target.image)
-        if image is not None and base is not None and is_bare(image, base):
-            steps = replayed(graph)
-            # Commands that have run are not run again just to find out.
-            if steps is not None and not (self._journal.touched and steps.runs):
-                await self._executor.examine()
-                return steps
-        given = [] if self._request.stage_images is None else graph.stages[:-1]
-        broken_off = bool(self._journal.touched) and not self._journal.settled
-        stages = {graph.target.index, *(stage.index for stage in given)}
-        return anew(graph, stages, broken_off=broken_off)
-
-    async def _is_current(self) -> bool:
-        context, tree = self._known.context, self._known.files.tree
-        if self._journal.settled == await anyio.to_thread.run_sync(self._state, tree):
-            return True
-        image = await self._engine.image(self._info.image)
-        if not self._journal.touched and not await anyio.to_thread.run_sync(
-            may_be_newer, context, tree, image
-        ):
-            return True
-        target = self._known.graph.target
-        base = self._images.get(target.image)
-        if image is not None and base is not None and not is_of_stage(target, image, base):
-            return False
-        return await self._executor.is_built()
-
-    def _state(self, tree: Tree) -> str:
-        """A digest of all that what is in the container depends on, of the context `tree`."""
-        request = self._request
-        live = request.dockerfile.generate_live_dockerfile()
-        args = repr(sorted(request.build_args.items()))
-        return state_of(tree, self._info.image, live, args, request.target)
+    @property
+    def _arrears(self) -> Arrears:
+        return Arrears(
+            self._engine,
+            self._request,
+            self._known,
+            self._info,
+            self._images,
+            self._journal,
+            self._executor,
+        )
 
     async def reread(self, hints: Collection[str]) -> Changes:
         """Reads the context anew where `hints` point; what differs from what was known.

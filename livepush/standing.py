@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from livepush.archive import first_entry
 from livepush.beneath import Beneath, HeldByCopy, Outdated
 from livepush.engine import Engine, PathStat
+from livepush.fetched import first_entry
 from livepush.landed import Landed
 from livepush.manifest import Conflict, Destination, Item, Manifest, clash, passed
 from livepush.model import Copy, Entry

@@ -9,13 +9,13 @@ import anyio
 import anyio.to_thread
 
 from livepush.additions import as_theirs, without_dockers_line
-from livepush.archive import fetch
 from livepush.authorship import Author, author_of
 from livepush.buildcontext import build_context
 from livepush.context import Context
 from livepush.difference import Comparison, compare
 from livepush.engine import ContainerInfo, Engine, Tell
 from livepush.errors import ContainerNotRunningError, EngineError
+from livepush.fetched import fetch
 from livepush.journal import Journal
 from livepush.layers import read_layers
 from livepush.opening import Request, images_of, remove_labelled

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 
-from livepush.archive import first_entry
 from livepush.engine import Engine
 from livepush.errors import EngineError
+from livepush.fetched import first_entry
 from livepush.image_files import ImageFiles
 from livepush.layers import Layer, by_step, read_layers
 from livepush.manifest import Item

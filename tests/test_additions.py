@@ -12,10 +12,11 @@ import pytest
 
 from livepush import manifest
 from livepush.additions import as_theirs, corrected, without_dockers_line
-from livepush.archive import fetch, pack
+from livepush.archive import pack
 from livepush.buildcontext import DOCKERFILE, BuildContext, build_context
 from livepush.context import Context
 from livepush.difference import compare
+from livepush.fetched import fetch
 from livepush.session import Livepush
 from livepush.snapshot import Snapshot
 from livepush.span import whole

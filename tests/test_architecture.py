@@ -33,6 +33,7 @@ FLOORS = tuple(
         "selection heredoc",
         "sources manifest",
         "archive difference flags plan landed scan",
+        "fetched",
         "filesync buildcontext",
         # An engine, and how it is spoken to.
         "engine",
@@ -65,7 +66,7 @@ FLOORS = tuple(
         # A session, from what a Dockerfile means to following a context.
         "live executor unsettled rearguing authorship knowledge",
         "push opening testing.builder",
-        "recovery",
+        "arrears recovery",
         "presence",
         "follow",
         "session verification",

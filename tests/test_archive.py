@@ -1,4 +1,4 @@
-"""Files to tar streams and back, over files that change meanwhile and names that are odd."""
+"""Files to tar streams, over files that change meanwhile and names that are odd."""
 
 from __future__ import annotations
 
@@ -16,18 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livepush.archive import (
-    CHUNK,
-    Files,
-    NoFiles,
-    Sent,
-    examined,
-    fetch,
-    first_entry,
-    pack,
-    read_tree,
-)
-from livepush.errors import EngineError
+from livepush.archive import CHUNK, Files, NoFiles, Sent, examined, pack
+from livepush.fetched import fetch
 from livepush.manifest import Item
 from livepush.model import Entry
 from livepush.span import LARGE, Span, whole
@@ -192,24 +182,6 @@ async def test_the_second_name_of_a_file_that_vanished_is_the_first() -> None:
     assert [one.path for one in sent] == ["/b"]
 
 
-async def test_hard_links_of_an_engine_s_archive_stay_together() -> None:
-    items = [("/o/a", file("a", **TWICE)), ("/o/b", file("b", **TWICE)), ("/o/c", file("c"))]
-    files = Memory(dict.fromkeys("abc", b"1"))
-    raw = await whole(pack(items, files, lambda _: None))
-    one, two = [await fetch(in_pieces(raw), prefix="p") for _ in range(2)]
-    three = await read_tree(in_pieces(raw), prefix="p")
-    trees = [one.tree, two.tree, three]
-    assert len({entry.inode for tree in trees for _, entry in tree.walk()} - {None}) == 3
-    for tree in trees:
-        first, second, alone = (entry.inode for path, entry in tree.walk("p/o"))
-        assert first is not None
-        assert (first, alone) == (second, None)
-    with one.open_file("p/o/b") as opened:
-        assert opened.read() == b"1"
-    one.close()
-    two.close()
-
-
 class OnDisk:
     """Files of a directory."""
 
@@ -304,38 +276,6 @@ def test_a_file_is_examined_whole(attributed: OnDisk) -> None:
     assert examined(told, attributed, "f").xattrs == ()
 
 
-async def test_the_first_entry_is_told_before_the_rest_comes() -> None:
-    items = [("/d", Item(Entry("dir", 0o711, 5, 6), "")), ("/d/f", file("f"))]
-    raw = await whole(pack(items, Memory({"f": bytes(5000)}), lambda _: None))
-    given = 0
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        nonlocal given
-        async for piece in in_pieces(raw):
-            given += 1
-            yield piece
-
-    entry = await first_entry(stream())
-    assert (entry.kind, entry.mode, entry.uid, entry.gid) == ("dir", 0o711, 5, 6)
-    assert given == 1
-
-
-async def test_an_archive_of_nothing_has_no_first_entry() -> None:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield bytes(1024)
-
-    with pytest.raises(EngineError, match="empty"):
-        await first_entry(stream())
-
-
-async def test_what_is_no_archive_has_no_first_entry() -> None:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield b"nonsense" * 100
-
-    with pytest.raises(EngineError, match="broken"):
-        await first_entry(stream())
-
-
 @pytest.mark.parametrize("fault", [FileNotFoundError("v"), NotADirectoryError("v")])
 async def test_a_file_that_vanished_is_left_out(fault: OSError) -> None:
     items = [("/v", file("v")), ("/f", file("f"))]
@@ -364,101 +304,6 @@ async def test_a_file_that_shrinks_is_filled_up() -> None:
 async def test_nothing_is_an_empty_archive() -> None:
     tar, sent = await packed([], NoFiles())
     assert (tar.getnames(), sent) == ([], [])
-
-
-def raw_tar(*members: tarfile.TarInfo) -> bytes:
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for member in members:
-            tar.addfile(member, io.BytesIO(bytes(member.size)))
-    return raw.getvalue()
-
-
-def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, target
-    return info
-
-
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("/abs", "p/abs"),
-        ("../up", "up"),
-        ("../../../up", "up"),
-        ("a/../../../up", "up"),
-        ("./a//b/", "p/a/b"),
-        ("a", "p/a"),
-    ],
-)
-async def test_no_name_leads_out_of_the_tree(name: str, path: str) -> None:
-    fetched = await fetch(in_pieces(raw_tar(member(name))), prefix="p")
-    assert [found for found, e in fetched.tree.walk() if e.kind == "file"] == [path]
-    fetched.close()
-
-
-@pytest.mark.parametrize("name", [".", "./", "/"])
-async def test_the_root_itself_is_no_entry(name: str) -> None:
-    fetched = await fetch(in_pieces(raw_tar(member(name, tarfile.DIRTYPE), member("a"))), prefix="")
-    assert [path for path, _ in fetched.tree.walk()] == ["a"]
-    fetched.close()
-
-
-async def test_kinds() -> None:
-    members = [
-        member("d", tarfile.DIRTYPE),
-        member("l", tarfile.SYMTYPE, "/x"),
-        member("p", tarfile.FIFOTYPE),
-        member("c", tarfile.CHRTYPE),
-        member("f"),
-    ]
-    raw = raw_tar(*members)
-    fetched = await fetch(in_pieces(raw), prefix="")
-    assert {path: entry.kind for path, entry in fetched.tree.walk()} == {
-        "d": "dir",
-        "l": "link",
-        "p": "other",
-        "c": "other",
-        "f": "file",
-    }
-    tree = await read_tree(in_pieces(raw), prefix="")
-    assert [*tree.walk()] == [*fetched.tree.walk()]
-    fetched.close()
-
-
-async def test_a_tree_is_read_without_keeping_the_files() -> None:
-    contents = {"a": b"", "b": b"1" * 512, "c": bytes(range(256)) * 9, "x" * 200: b"long"}
-    items = [(f"/o/{name}", file(name)) for name in contents]
-    raw = await whole(pack(items, Memory(contents), lambda _: None))
-    fetched = await fetch(in_pieces(raw), prefix="p")
-    for size in (1, 700, len(raw)):
-        tree = await read_tree(in_pieces(raw, size), prefix="p")
-        assert [*tree.walk()] == [*fetched.tree.walk()]
-    fetched.close()
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"<html>" * 200, id="garbage"),
-        pytest.param(raw_tar(member("x" * 300), member("y"))[:1300], id="half"),
-        pytest.param(raw_tar(member("x", tarfile.LNKTYPE, "../gone")), id="a link to nothing"),
-    ],
-)
-async def test_what_is_no_archive_is_the_engine_s_fault(raw: bytes) -> None:
-    for read in (fetch, read_tree):
-        with pytest.raises(EngineError, match=r"broken archive of p/"):
-            await read(in_pieces(raw), prefix="p")
-
-
-async def test_a_stream_that_breaks_off_leaves_no_file_open() -> None:
-    async def broken() -> AsyncGenerator[bytes, None]:
-        yield b"x"
-        raise EngineError("broke off")
-
-    with pytest.raises(EngineError, match="broke off"):
-        await fetch(broken(), prefix="")
 
 
 @pytest.mark.parametrize("becomes", ["as it was", "shorter", "another"])

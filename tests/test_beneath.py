@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from livepush.archive import fetch
 from livepush.buildcontext import build_context
 from livepush.context import Context
 from livepush.difference import nodes
 from livepush.docker import DockerEngine
+from livepush.fetched import fetch
 from livepush.image_files import ImageFiles
 from livepush.live import Dockerfile
 from livepush.model import Copy, Entry

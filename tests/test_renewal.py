@@ -148,7 +148,7 @@ async def test_a_cancel_leaves_no_temporary_file_open(
         opened.append(file)
         return file
 
-    monkeypatch.setattr("livepush.archive.tempfile.SpooledTemporaryFile", spooled)
+    monkeypatch.setattr("livepush.fetched.tempfile.SpooledTemporaryFile", spooled)
     removing = fake_engine.remove
 
     async def remove(container: str) -> None:

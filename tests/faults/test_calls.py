@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from livepush import docker, vigil
-from livepush.archive import fetch
 from livepush.docker import DockerEngine
 from livepush.endpoint import resolve
 from livepush.errors import EngineError, EngineUnreachableError
+from livepush.fetched import fetch
 from tests.archives import Item, stream
 from tests.commands import PROCESSES, Sink, output, run, shell
 from tests.conftest import BUSYBOX
