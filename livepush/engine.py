@@ -152,6 +152,13 @@ class Engine(Protocol):
     async def container(self, container: str) -> ContainerInfo | None:
         """The container as it is now, None where there is none of that name or id."""
 
+    def happenings(self, container: str, name: str) -> AsyncGenerator[None, None]:
+        """Yields whenever one of that id, or of that name, is made, starts, stops, pauses or goes.
+
+        At least once for what comes together. It ends, or raises `EngineError`, where the engine
+        tells no more, and says nothing of what happens before it is asked for the first.
+        """
+
     async def image(self, reference: str) -> ImageConfig | None:
         """The image's configuration, None where the engine has no such image."""
 

@@ -42,6 +42,7 @@ from livepush.span import Piece
 _TERM = ("", "TERM", "SIGTERM", "15")  # as users write it, or leave it to be
 _NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
 _LOOP = ("too many links", "too many levels of symbolic links")  # it follows a link for ever
+_HAPPENINGS = ["create", "rename", "start", "die", "pause", "unpause", "destroy"]
 _REMOVING = "already in progress"
 _GATHERING = 1800  # seconds that an image may be silent
 
@@ -73,6 +74,14 @@ class ApiEngine(Engine):
             return None  # the engine would take the question for one about all of them
         what = f"inspect the container {container}"
         return await self._found(f"{_of(container)}/json", what, replies.container_info)
+
+    async def happenings(self, container: str, name: str) -> AsyncGenerator[None, None]:
+        wanted = {"type": ["container"], "container": [container, name], "event": _HAPPENINGS}
+        path = f"events?{urlencode({'filters': json.dumps(wanted)})}"
+        listening = self._connection.pieces("GET", path, f"tell of the container {name}")
+        async with aclosing(listening) as pieces:
+            async for _ in pieces:
+                yield
 
     async def image(self, reference: str) -> ImageConfig | None:
         if not reference:

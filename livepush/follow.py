@@ -14,7 +14,7 @@ import errno
 import math
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -104,6 +104,8 @@ class Followed(Protocol):
     async def is_running(self) -> bool: ...
 
     async def look(self) -> ContainerInfo | None: ...
+
+    def happenings(self) -> AsyncGenerator[None, None]: ...
 
     async def start(self) -> None: ...
 

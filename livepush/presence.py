@@ -1,7 +1,9 @@
 """The application's container as others stop it, start it and make it anew.
 
-- Nothing tells of it: the container is looked at now and then. What came and went between two
-  looks shows in what waits for it, and in when it was started last.
+- The engine tells when there is something to see, and the container is looked at then. It is
+  looked at now and then anyway, since what the engine tells may be lost: seldom while it tells, so
+  that an idle session costs nothing. What came and went between two looks shows in what waits for
+  it, and in when it was started last.
 - One that ended by itself is started once a save has landed in it, which may be what mends it.
 - One that is made anew under the same name is gone on with. What a save or another container would
   have to mend first is tried once for each of these, and an engine that fails again and again.
@@ -9,7 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import Protocol
 
 import anyio
@@ -19,7 +22,9 @@ from livepush.engine import ContainerInfo
 from livepush.errors import ContainerNotRunningError, LivepushError
 from livepush.push import Pushes
 
-_INTERVAL = 2.0  # seconds between two looks
+_INTERVAL = 2.0  # seconds between two looks, where the engine tells nothing
+_SELDOM = 60.0  # and where it does
+_SETTLES = 0.3  # seconds that what happens together may take, as a restart or a new container does
 
 Tell = Callable[[LivepushError], None]
 
@@ -34,6 +39,8 @@ class Attached(Protocol):
     def container(self) -> ContainerInfo: ...
 
     async def look(self) -> ContainerInfo | None: ...
+
+    def happenings(self) -> AsyncGenerator[None, None]: ...
 
     async def start(self) -> None: ...
 
@@ -64,6 +71,7 @@ class Presence:
         self._in_vain = ("", 0)  # the container that could not be gone on with, after which save
         self._started, self._pushed = "", 0
         self._hurry = anyio.Event()
+        self._hears = False  # what the engine tells
 
     def hurry(self) -> None:
         """Has it look at once: a push has ended, which may have met one that had stopped."""
@@ -71,10 +79,27 @@ class Presence:
 
     async def follow(self) -> None:
         """Until it is cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._listen)
+            await self._look()
+
+    async def _listen(self) -> None:
+        while True:
+            self._hears = True
+            with suppress(LivepushError):
+                async with aclosing(self._session.happenings()) as told:
+                    async for _ in told:
+                        await anyio.sleep(_SETTLES)
+                        self._hurry.set()
+            self._hears = False
+            self._hurry.set()  # what has happened since may be lost
+            await anyio.sleep(_INTERVAL)
+
+    async def _look(self) -> None:
         session = self._session
         self._begin_with(session.container)
         while True:
-            with anyio.move_on_after(_INTERVAL):
+            with anyio.move_on_after(_SELDOM if self._hears else _INTERVAL):
                 await self._hurry.wait()
             self._hurry = anyio.Event()
             if session.pushes.busy:

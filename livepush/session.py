@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -304,6 +304,10 @@ class Livepush:
         """
         info = await self._engine.container(self._info.id)
         return info or await self._engine.container(self._info.name)
+
+    def happenings(self) -> AsyncGenerator[None, None]:
+        """What `look` may have news of, as `Engine.happenings` tells it."""
+        return self._engine.happenings(self._info.id, self._info.name)
 
     async def start(self) -> None:
         """Starts the application's container, which ended, unless that is never to be done.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 
 import pytest
 
@@ -54,6 +56,39 @@ async def test_container_is_found_by_id_and_name(engine: Engine, labels: dict[st
     assert image is not None
     assert (info.id, info.image, info.running, info.mounts) == (container, image.id, True, ())
     assert await engine.container(info.name) == info
+
+
+async def test_what_happens_to_a_container_is_told(engine: Engine, container: str) -> None:
+    info = await engine.container(container)
+    assert info is not None
+    told = {"it": 0, "by its name": 0, "another": 0}
+
+    async def listen(who: str, identity: str, name: str) -> None:
+        async with aclosing(engine.happenings(identity, name)) as happenings:
+            async for _ in happenings:
+                told[who] += 1
+
+    async def until_told(happens: Callable[[], Awaitable[None]]) -> None:
+        before = dict(told)
+        async with asyncio.timeout(20):
+            while any(told[who] == before[who] for who in ("it", "by its name")):
+                await happens()  # when an engine begins to tell, it does not say
+                await asyncio.sleep(0.05)
+
+    listening = [
+        asyncio.ensure_future(listen("it", container, "livepush-no-such-container")),
+        asyncio.ensure_future(listen("by its name", "0" * 64, info.name)),
+        asyncio.ensure_future(listen("another", "0" * 64, "livepush-no-such-container")),
+    ]
+    try:
+        await until_told(lambda: engine.restart(container, grace=0))
+        await engine.put(container, stream(Item("f", content=b"no news")))
+        await until_told(lambda: engine.remove(container))
+    finally:
+        for each in listening:
+            each.cancel()
+        await asyncio.wait(listening)
+    assert not told["another"]
 
 
 # create, remove, owned

@@ -234,6 +234,7 @@ async def test_a_container_that_is_made_anew_has_stopped_and_starts_once(
     engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(presence, "_INTERVAL", 0.01)
+    monkeypatch.setattr(presence, "_SELDOM", 0.01)
     session = await opened(engine, tmp_path, PLAIN)
     told: list[str] = []
     for name in ("containerStopped", "containerStarted"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from livepush import events, presence
+from livepush.errors import EngineError
 from livepush.testing import FakeEngine
 
 from .conftest import BUSYBOX
@@ -35,6 +36,7 @@ async def looks(web: World, engine: FakeEngine, *, times: int = 3) -> None:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_INTERVAL", 0.01)
+    monkeypatch.setattr(presence, "_SELDOM", 0.01)
 
 
 @pytest.mark.usefixtures("often")
@@ -64,6 +66,8 @@ async def test_a_save_that_met_a_container_that_had_just_stopped_starts_it(
 ) -> None:
     """It is looked for after each push, and not only now and then."""
     monkeypatch.setattr(presence, "_INTERVAL", 1000.0)
+    monkeypatch.setattr(presence, "_SELDOM", 1000.0)
+    monkeypatch.setattr(presence, "_SETTLES", 1000.0)
     async with followed(tmp_path, fake_engine, LIVE) as web:
         web.save("bad")
         await web.ends()
@@ -79,6 +83,8 @@ async def test_a_stop_that_a_push_finds_before_anybody_has_looked_is_told(
     tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(presence, "_INTERVAL", 1000.0)
+    monkeypatch.setattr(presence, "_SELDOM", 1000.0)
+    monkeypatch.setattr(presence, "_SETTLES", 1000.0)
     async with followed(tmp_path, fake_engine, COPIES) as web:
         await looks(web, fake_engine, times=1)
         fake_engine.stop("web")
@@ -89,6 +95,37 @@ async def test_a_stop_that_a_push_finds_before_anybody_has_looked_is_told(
         web.save("three")
         await web.ends()
         assert running(web) == ["containerStopped", "containerStarted"], "each is told once"
+
+
+async def test_what_the_engine_tells_is_looked_at_at_once(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_SELDOM", 1000.0)
+    monkeypatch.setattr(presence, "_SETTLES", 0.001)
+    async with followed(tmp_path, fake_engine, LIVE) as web:
+        await web.passes(lambda: "happenings" in [call.verb for call in fake_engine.calls])
+        await looks(web, fake_engine, times=0)
+        fake_engine.stop("web")
+        await web.until(lambda: running(web) == ["containerStopped"])
+        await fake_engine.restart("web", grace=0)
+        await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
+
+
+async def test_an_engine_that_tells_nothing_any_more_is_asked(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_SELDOM", 1000.0)
+    monkeypatch.setattr(presence, "_SETTLES", 1000.0)
+    monkeypatch.setattr(presence, "_INTERVAL", 0.01)
+    for after in range(1000):
+        fake_engine.fail_next("happenings", EngineError("The engine broke off."), after=after)
+    async with followed(tmp_path, fake_engine, LIVE) as web:
+        fake_engine.stop("web")
+        await web.until(lambda: running(web) == ["containerStopped"])
+        assert not web.errors()
+        fake_engine.mend()
+        await fake_engine.restart("web", grace=0)
+        await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
 
 
 @pytest.mark.usefixtures("often")

@@ -29,6 +29,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "_FIRST", 0.001)
     monkeypatch.setattr(recovery, "_LONGEST", 0.01)
     monkeypatch.setattr(presence, "_INTERVAL", 0.01)
+    monkeypatch.setattr(presence, "_SELDOM", 0.01)
 
 
 @pytest.fixture
@@ -146,6 +147,7 @@ async def test_a_container_that_was_paused_between_two_looks_has_what_is_owed(
 ) -> None:
     async with followed(tmp_path, engine, PLAIN) as web:
         monkeypatch.setattr(presence, "_INTERVAL", 0.2)
+        monkeypatch.setattr(presence, "_SELDOM", 0.2)
         await looked(web, engine, times=1)
         engine.pause("web")
         web.save("two")

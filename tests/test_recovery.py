@@ -258,6 +258,7 @@ async def test_a_container_that_goes_on_later_has_what_is_owed(
     tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(presence, "_INTERVAL", 0.01)
+    monkeypatch.setattr(presence, "_SELDOM", 0.01)
     async with followed(tmp_path, fake_engine, PLAIN) as web:
         fake_engine.pause("web")
         await web.until(lambda: any(isinstance(e, events.ContainerStopped) for e in web.told))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 
+import anyio
 import anyio.to_thread
 
 from livepush.bus import Bus
@@ -43,6 +44,11 @@ class Rehearsal:
     async def look(self) -> ContainerInfo:
         """No engine is asked: it is taken to run."""
         return self.container
+
+    async def happenings(self) -> AsyncGenerator[None, None]:
+        """Nothing happens to it."""
+        await anyio.sleep_forever()
+        yield
 
     async def start(self) -> None:
         """Nothing is carried out."""

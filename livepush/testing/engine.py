@@ -82,6 +82,8 @@ class FakeEngine(Engine):
         self._containers: dict[str, _Container] = {}
         self._failures: list[tuple[str, int, LivepushError]] = []
         self._serials = count(1)
+        self._happened: list[ContainerInfo] = []
+        self._news = asyncio.Event()
 
     def add_image(self, image: FakeImage, *, tag: str = "") -> str:
         """Adds an image that is there from the start; returns its id."""
@@ -121,6 +123,7 @@ class FakeEngine(Engine):
         )
         all_labels = {**found.labels, **(labels or {})}
         self._containers[identity] = _Container(info, found.files.copy(), all_labels)
+        self._happens(info)
         return identity
 
     def files(self, container: str) -> Files:
@@ -131,6 +134,7 @@ class FakeEngine(Engine):
         """The container stops by itself."""
         found = self._existing(container)
         found.info = replace(found.info, running=False)
+        self._happens(found.info)
         for command in found.commands:
             command.cancel()
 
@@ -138,6 +142,7 @@ class FakeEngine(Engine):
         """Somebody pauses the container, or lets it go on."""
         found = self._existing(container)
         found.info = replace(found.info, paused=paused)
+        self._happens(found.info)
 
     def fail_next(self, verb: str, error: LivepushError, *, after: int = 0) -> None:
         """Lets a call of `verb` raise `error`, once: the next, or the one after that many."""
@@ -155,6 +160,17 @@ class FakeEngine(Engine):
         self._called("container", container)
         found = self._found(container)
         return None if found is None else found.info
+
+    async def happenings(self, container: str, name: str) -> AsyncGenerator[None, None]:
+        self._called("happenings", container, name)
+        seen = len(self._happened)
+        while True:
+            news = self._news
+            for info in self._happened[seen:]:
+                seen += 1
+                if info.id == container or info.name == name:
+                    yield
+            await news.wait()
 
     async def image(self, reference: str) -> ImageConfig | None:
         self._called("image", reference)
@@ -198,6 +214,7 @@ class FakeEngine(Engine):
         if found is not None:
             self.stop(container)
             del self._containers[found.info.id]
+            self._happens(found.info)
 
     async def remove_image(self, image: str) -> None:
         self._called("remove_image", image)
@@ -211,6 +228,7 @@ class FakeEngine(Engine):
         self.stop(container)
         found = self._existing(container)
         found.info = replace(found.info, running=True, started=f"{next(self._serials)}")
+        self._happens(found.info)
 
     async def stat(self, container: str, path: str) -> PathStat | None:
         self._called("stat", container, path)
@@ -304,6 +322,11 @@ class FakeEngine(Engine):
 
     async def aclose(self) -> None:
         self._called("aclose")
+
+    def _happens(self, info: ContainerInfo) -> None:
+        self._happened.append(info)
+        self._news.set()
+        self._news = asyncio.Event()
 
     def _called(self, verb: str, on: str = "", given: object = None) -> None:
         self.calls.append(Call(verb, on, given))

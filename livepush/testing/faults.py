@@ -83,6 +83,10 @@ class Faulty(Engine):
     async def container(self, container: str) -> ContainerInfo | None:
         return await self._passed(lambda: self._engine.container(container))
 
+    async def happenings(self, container: str, name: str) -> AsyncGenerator[None, None]:
+        async for _ in self._engine.happenings(container, name):
+            yield
+
     async def image(self, reference: str) -> ImageConfig | None:
         return await self._passed(lambda: self._engine.image(reference))
 

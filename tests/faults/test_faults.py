@@ -44,6 +44,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "_FIRST", 0.01)
     # What looks by the clock would be counted among the requests of a push.
     monkeypatch.setattr(presence, "_INTERVAL", 3600.0)
+    monkeypatch.setattr(presence, "_SELDOM", 3600.0)
 
 
 def points(requests: int) -> Iterator[tuple[int, Fault]]:
