@@ -27,13 +27,14 @@ class Requests(Protocol):
         *,
         body: Json = None,
         patience: float | None = None,
+        quiet: float | None = None,
         goes_on: GoesOn | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """A long request; its answer as it comes.
 
-        It is broken off where the engine, asked meanwhile, does not answer, and after `patience`
-        seconds without a byte, by default some minutes; it ends where `goes_on` says so and
-        nothing comes any more.
+        It is broken off where the engine, asked after each `quiet` seconds, does not answer, and
+        after `patience` seconds without a byte, by default a minute; it ends where `goes_on` says
+        so and nothing comes any more.
         """
 
 

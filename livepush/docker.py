@@ -142,12 +142,13 @@ class _Connection:
         *,
         body: Json = None,
         patience: float | None = None,
+        quiet: float | None = None,
         goes_on: GoesOn | None = None,
     ) -> AsyncGenerator[bytes, None]:
         async def look() -> bool:
             return await self._is_there() and (goes_on is None or await goes_on())
 
-        watched = vigil.Vigil(patience or _LONG, look)
+        watched = vigil.Vigil(patience or _LONG, look, quiet=quiet)
         with self._translated(what):
             async with self._requested(method, path, body, watched) as response:
                 while piece := await _next(response, watched):

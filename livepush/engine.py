@@ -153,7 +153,7 @@ class Engine(Protocol):
         """The container as it is now, None where there is none of that name or id."""
 
     def happenings(self, container: str, name: str) -> AsyncGenerator[None, None]:
-        """Yields whenever one of that id, or of that name, is made, starts, stops, pauses or goes.
+        """Yields whenever one of that id, or of that name, starts, stops, pauses or goes.
 
         At least once for what comes together. It ends, or raises `EngineError`, where the engine
         tells no more, and says nothing of what happens before it is asked for the first.

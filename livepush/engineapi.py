@@ -42,7 +42,9 @@ from livepush.span import Piece
 _TERM = ("", "TERM", "SIGTERM", "15")  # as users write it, or leave it to be
 _NOT_A_DIRECTORY = "not a directory"  # how the engine says that a path leads through a file
 _LOOP = ("too many links", "too many levels of symbolic links")  # it follows a link for ever
-_HAPPENINGS = ["create", "rename", "start", "die", "pause", "unpause", "destroy"]
+# Not those by which one is made: its maker is about to start it.
+_HAPPENINGS = ["start", "die", "pause", "unpause", "destroy"]
+_HEARTBEAT = 60.0  # seconds, after which an engine that tells nothing is asked whether it is there
 _REMOVING = "already in progress"
 _GATHERING = 1800  # seconds that an image may be silent
 
@@ -78,7 +80,8 @@ class ApiEngine(Engine):
     async def happenings(self, container: str, name: str) -> AsyncGenerator[None, None]:
         wanted = {"type": ["container"], "container": [container, name], "event": _HAPPENINGS}
         path = f"events?{urlencode({'filters': json.dumps(wanted)})}"
-        listening = self._connection.pieces("GET", path, f"tell of the container {name}")
+        what = f"tell of the container {name}"
+        listening = self._connection.pieces("GET", path, what, patience=math.inf, quiet=_HEARTBEAT)
         async with aclosing(listening) as pieces:
             async for _ in pieces:
                 yield

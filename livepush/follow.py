@@ -266,7 +266,7 @@ class _Follower:
             if self._behind:
                 self._behind = not await recovery.catch_up(self._session, self._tell, tries=1)
             self._presence.waits = await recovery.push(self._session, self._tell)
-            self._presence.hurry()
+            self._presence.hurry()  # once more, with that known
 
     async def _begin(self) -> None:
         """Brings what changed while nobody watched, and tells that all is ready."""

@@ -72,6 +72,8 @@ class Presence:
         self._started, self._pushed = "", 0
         self._hurry = anyio.Event()
         self._hears = False  # what the engine tells
+        self._is_deaf = False  # to all of it, or to some
+        self._seen: tuple[object, ...] = ()  # the container as it was last
 
     def hurry(self) -> None:
         """Has it look at once: a push has ended, which may have met one that had stopped."""
@@ -96,20 +98,25 @@ class Presence:
             await anyio.sleep(_INTERVAL)
 
     async def _look(self) -> None:
-        session = self._session
+        session, seen = self._session, False
         self._begin_with(session.container)
         while True:
-            with anyio.move_on_after(_SELDOM if self._hears else _INTERVAL):
+            seldom = seen and self._hears and not self._is_deaf
+            with anyio.move_on_after(_SELDOM if seldom else _INTERVAL) as waiting:
                 await self._hurry.wait()
-            self._hurry = anyio.Event()
+            self._hurry, seen = anyio.Event(), False
             if session.pushes.busy:
                 continue
             try:
                 info = await session.look()
+                # Somebody between the engine and here may keep what it tells.
+                self._is_deaf |= seldom and waiting.cancelled_caught and _state(info) != self._seen
+                self._seen = _state(info)
                 if info is not None and info.id != session.container.id:
                     await self._go_on_with(info)
                 elif not session.pushes.busy:
                     await self._compare(info)
+                seen = True
             except LivepushError as error:
                 if isinstance(error, ContainerNotRunningError) or recovery.may_pass(error):
                     self._in_vain = "", 0  # an engine that does not answer is the next push's news
@@ -118,6 +125,7 @@ class Presence:
 
     def _begin_with(self, info: ContainerInfo) -> None:
         self._pushed = self._session.pushes.serial
+        self._session.pushes.on_end = self.hurry
         # A push may have restarted it since; that shows in a moment.
         self._started = "" if self._pushed else info.started
         self._hurry.set()
@@ -163,6 +171,10 @@ class Presence:
             self._session.pushes.emit(events.ContainerStarted(container_id=info.id))
         await self._catch_up()
         self._begin_with(info)
+
+
+def _state(info: ContainerInfo | None) -> tuple[object, ...]:
+    return () if info is None else (info.id, info.running, info.paused, info.started)
 
 
 def _runs(info: ContainerInfo | None) -> bool:

@@ -93,6 +93,7 @@ class Pushes:
         self._command = anyio.CancelScope()  # of what it is carrying out
         self._running: Action | None = None
         self._current: int | None = None
+        self.on_end: Callable[[], None] = lambda: None  # called when a push has ended
 
     @property
     def owes(self) -> bool:
@@ -329,6 +330,7 @@ class Pushes:
             )
         )
         self._scope = self._running = self._current = None
+        self.on_end()
         return replace(outcome, seconds=seconds, owed=owed)
 
     def _owed(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from livepush.engine import Engine
+from livepush.fetched import first_entry
 from livepush.tree import above
 
 
@@ -32,8 +33,17 @@ class RealPaths:
         return self._known[path]
 
     async def way(self, path: str) -> frozenset[str]:
-        """Where `path`, and each directory above it as it is written, really are.
+        """Where `path`, each directory above it, and all that links there name, really are.
 
         What stands at one of them, if it is a link, decides where `path` leads.
         """
-        return frozenset([await self.of(each) for each in (path, *above(path)) if each])
+        found, todo = set[str](), [path]
+        while todo:
+            here = todo.pop()
+            for each in filter(None, (here, *above(here))):
+                real = await self.of(each)
+                if real not in found and await self.target(real) != real:
+                    link = await first_entry(self._engine.get(self._container, real))
+                    todo.append(posixpath.normpath(posixpath.join(real, "..", link.target)))
+                found.add(real)
+        return frozenset(found)

@@ -63,9 +63,14 @@ def _is_among(asked: Iterable[str], path: str) -> bool:
 
 def _asked(tree: Tree, sources: Iterable[str]) -> Iterable[str]:
     asked: dict[str, None] = {}
-    for source in sources:
+    # In the order in which BuildKit asks: a link that has been met is not followed once more.
+    for source in sorted(set(sources), key=_bytes):
         _ask(tree, source, asked)
     return asked
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode(errors="surrogateescape")
 
 
 def _ask(tree: Tree, source: str, asked: dict[str, None]) -> None:

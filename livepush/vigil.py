@@ -26,12 +26,15 @@ class Vigil:
     """Over one call, on which nothing may move for `patience` seconds at most.
 
     `look` asks the engine whether it is still at what was called for, and raises where it does not
-    answer.
+    answer; it is asked after `quiet` seconds without a byte, `QUIET` by default.
     """
 
-    def __init__(self, patience: float, look: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self, patience: float, look: Callable[[], Awaitable[bool]], *, quiet: float | None = None
+    ) -> None:
         self._patience = patience
         self._look = look
+        self._quiet = quiet or QUIET
         self._misses = 0
         self._moved = time.monotonic()
 
@@ -47,7 +50,7 @@ class Vigil:
         """
         try:
             while not work.done():
-                await asyncio.wait({work}, timeout=QUIET)
+                await asyncio.wait({work}, timeout=self._quiet)
                 if not work.done():
                     await self._asked()
             self.moved()
@@ -59,7 +62,7 @@ class Vigil:
 
     async def _asked(self) -> None:
         silent = time.monotonic() - self._moved
-        if silent < QUIET:
+        if silent < self._quiet:
             return
         if silent > self._patience:
             raise TimeoutError

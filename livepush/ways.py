@@ -42,7 +42,7 @@ class Ways:
         self._layers: Mapping[int, Layer] | None = None
 
     async def learn(self, position: int, path: str, real: RealPaths) -> None:
-        """Asks the container where the way to `path` leads, where the step writes."""
+        """Asks the container for the way to `path`, where the step writes."""
         self._ways[position] = await real.way(path)
 
     def behind(self, position: int) -> frozenset[str]:
@@ -56,8 +56,11 @@ class Ways:
         """
         if all(isinstance(step, MakeDir) for step in self._steps[position + 1 :]):
             return False
+        is_first = all(isinstance(step, MakeDir) for step in self._steps[:position])
         async for path in self._links(self._ways[position]):
-            if not await self._is_of_base(path) and not await self._is_earlier(position, path):
+            if not await self._is_of_base(path) and (
+                is_first or not await self._is_earlier(position, path)
+            ):
                 return True
         return False
 
@@ -87,7 +90,12 @@ class Ways:
 
     async def _is_of_base(self, path: str) -> bool:
         now = await self._engine.stat(self._container, path)
-        return now is not None and now == await self._base.stat(path)
+        try:
+            return now is not None and now == await self._base.stat(path)
+        except EngineError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return False  # BuildKit may have images that the engine does not know
 
     async def _is_earlier(self, position: int, path: str) -> bool:
         """Whether the link is, by its image, that of a step before the one at `position`."""
@@ -114,8 +122,6 @@ class Ways:
         try:
             async with aclosing(self._engine.save(self._image)) as saved:
                 layers = await read_layers(saved, names.__contains__)
-        except EngineError as error:
-            if error.status != _NOT_FOUND:
-                raise
-            return {}
+        except EngineError:
+            return {}  # whatever it was, a build is the answer to what is not known
         return (by_step(layers, self._steps) if layers is not None else None) or {}

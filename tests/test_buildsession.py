@@ -115,6 +115,8 @@ async def test_nothing_is_ignored_twice(tmp_path: Path) -> None:
         # Below a file a pattern finds nothing, and the file is not sent either.
         (["dir", "b/*"], {"dir", "dir/a", "dir/sub", "dir/sub/c"}),
         (["link/a"], {"link", "dir", "dir/a"}),
+        (["link/a", "link"], {"link", "dir", "dir/a", "dir/sub", "dir/sub/c"}),
+        (["link", "link/a"], {"link", "dir", "dir/a", "dir/sub", "dir/sub/c"}),
         (["b", "**/a"], None),
         (["b", "!*"], None),
         (["."], None),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,54 @@ async def test_an_engine_that_tells_nothing_any_more_is_asked(
         fake_engine.mend()
         await fake_engine.restart("web", grace=0)
         await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
+
+
+async def test_an_engine_whose_news_do_not_come_is_asked_often_once_that_shows(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_SELDOM", 0.2)
+    monkeypatch.setattr(presence, "_INTERVAL", 0.01)
+
+    async def silent(container: str, name: str) -> AsyncGenerator[None, None]:
+        await asyncio.Event().wait()
+        yield
+
+    monkeypatch.setattr(fake_engine, "happenings", silent)
+    async with followed(tmp_path, fake_engine, LIVE) as web:
+        await looks(web, fake_engine, times=2)
+        fake_engine.stop("web")
+        await web.until(lambda: running(web) == ["containerStopped"])
+        monkeypatch.setattr(presence, "_SELDOM", 1000.0)
+        await looks(web, fake_engine)
+        await fake_engine.restart("web", grace=0)
+        await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
+
+
+async def test_a_look_that_fails_is_soon_taken_again(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_SELDOM", 1000.0)
+    monkeypatch.setattr(presence, "_INTERVAL", 0.01)
+    monkeypatch.setattr(presence, "_SETTLES", 0.001)
+    async with followed(tmp_path, fake_engine, LIVE) as web:
+        await web.passes(lambda: "happenings" in [call.verb for call in fake_engine.calls])
+        for _ in range(3):
+            fake_engine.fail_next("container", EngineError("The engine broke off."))
+        fake_engine.stop("web")
+        await web.until(lambda: running(web) == ["containerStopped"])
+
+
+async def test_a_push_of_an_embedder_s_own_is_followed_by_a_look(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_SELDOM", 1000.0)
+    async with followed(tmp_path, fake_engine, LIVE) as web:
+        await looks(web, fake_engine, times=1)
+        before = len(fake_engine.calls)
+        await web.session.perform_livepush(["src/main"])
+        verbs = [call.verb for call in fake_engine.calls[before:]]
+        await web.passes(lambda: fake_engine.calls[-1].verb == "container")
+        assert "container" not in verbs, "the push itself does not look"
 
 
 @pytest.mark.usefixtures("often")

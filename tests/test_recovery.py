@@ -35,6 +35,7 @@ class World:
     def __init__(self, root: Path, engine: FakeEngine, session: Livepush) -> None:
         self.root = root
         self.engine = engine
+        self.session = session
         self.told: list[Event] = []
         self._stream: EventStream = session.events()
 

@@ -761,6 +761,31 @@ async def test_whether_a_copy_follows_a_link_is_unknown_without_its_image() -> N
         await world.save("one/x", "changed", at=1)
 
 
+async def test_a_link_behind_an_earlier_one_is_looked_at_as_well() -> None:
+    text = "FROM base\nRUN before\nCOPY one /app/s/\nRUN after\n"
+    before = ran("before", Item("app", "link", mode=0o777, target="/data"))
+    after = ran("after", Item("data", "link", mode=0o777, target="mnt"))
+    world = await World(text, {"one/x": "1"}, before, ("COPY 1", packed()), after).open()
+    with pytest.raises(EntangledError):
+        await world.save("one/x", "changed", at=1)
+
+
+async def test_a_base_image_that_only_the_builder_has_tells_nothing() -> None:
+    world = World(LINKED, {"one/x": "1"}, ran("before", LINK), ("COPY 1", packed()), ran("after"))
+    world.engine._tags.clear()
+    await world.open()
+    await world.save("one/x", "changed", at=1)
+    assert world.holds("/data/x") == "changed"
+
+
+async def test_layers_that_cannot_be_had_keep_no_session_from_opening() -> None:
+    world = World(LINKED, {"one/x": "1"}, ran("before", LINK), ("COPY 1", packed()), ran("after"))
+    world.engine.fail_next("save", EngineError("The engine could not.", status=500))
+    await world.open()
+    with pytest.raises(EntangledError):
+        await world.save("one/x", "changed", at=1)
+
+
 async def test_a_link_of_the_base_image_costs_no_look_at_layers() -> None:
     world = World(LINKED, {"one/x": "first"}, ran("before"), ("COPY 1", packed()), ran("after"))
     base = world.engine._image("base")

@@ -123,7 +123,8 @@ class FakeEngine(Engine):
         )
         all_labels = {**found.labels, **(labels or {})}
         self._containers[identity] = _Container(info, found.files.copy(), all_labels)
-        self._happens(info)
+        if running:
+            self._happens(info)
         return identity
 
     def files(self, container: str) -> Files:
