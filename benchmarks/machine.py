@@ -14,14 +14,18 @@ def load() -> float:
 
 
 def facts(wire: Wire) -> list[str]:
-    """A few words each: cores, memory, kernel, engine and its storage, Python."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    """A few words each: cores, memory, kernel, Python, engine and its storage."""
     engine, info = wire.json("GET", "/version"), wire.json("GET", "/info")
+    return [*computer(), f"Docker Engine {engine['Version']} ({info['Driver']})"]
+
+
+def computer() -> list[str]:
+    """The same without an engine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
         f"{os.cpu_count()} cores of {_processor()}",
         f"{memory:.0f} GB",
         f"Linux {platform.release()}",
-        f"Docker Engine {engine['Version']} ({info['Driver']})",
         f"Python {platform.python_version()}",
     ]
 

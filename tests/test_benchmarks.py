@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -33,6 +34,21 @@ def _measured() -> Tally:
     tally.fail([SAVE], "theirs", "<it has & ended>")
     tally.add([IDLE], "ours", {"idle": 0.0})
     return tally
+
+
+def test_a_plan_that_is_given_is_measured() -> None:
+    given = {"dockerfile": "FROM scratch\nCOPY a /a\n", "files": ["a/x", "a/y", "b"]}
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.plan", "--given"],
+        cwd=ROOT,
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(told.stdout)
+    assert found["matched"] == 2
+    assert found["ms"] > 0
 
 
 def test_the_median_and_the_95th_percentile_are_of_what_was_measured() -> None:
