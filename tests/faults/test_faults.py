@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -35,8 +37,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(0 if ALL else 300)]
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What hangs is found in seconds, and tried again at once."""
     monkeypatch.setattr(vigil, "QUIET", 0.3)
-    for module, name in ((docker, "_PATIENCE"), (docker, "_LONG")):
-        monkeypatch.setattr(module, name, HANGS)
+    for name in ("_ANSWER", "_PATIENCE", "_LONG"):
+        monkeypatch.setattr(docker, name, HANGS)
     # An engine that is at a restart is not to be taken for one that hangs, however busy it is.
     monkeypatch.setattr(restarting, "_START", 5 * HANGS)
     monkeypatch.setattr(engineapi, "_GATHERING", HANGS)
@@ -60,7 +62,8 @@ def points(requests: int) -> Iterator[tuple[int, Fault]]:
 async def test_whatever_breaks_the_container_ends_as_a_build(
     scenario: Scenario, tmp_path: Path
 ) -> None:
-    tried = survived = 0
+    survived = 0
+    took: dict[Fault, list[float]] = {}
     wrong = []
     async with bed(scenario, tmp_path) as (there, told):
         counts = []
@@ -72,23 +75,26 @@ async def test_whatever_breaks_the_container_ends_as_a_build(
         requests = max(counts) if ALL else min(counts)
         for number, fault in points(requests):
             there.engine.break_request(number, fault)
-            changed = there.edit()
+            changed, since = there.edit(), time.monotonic()
             try:
                 async with asyncio.timeout(WITHIN):
                     errors = await there.until_landed(changed, told)
             except TimeoutError:
                 pytest.fail(f"{fault}, {there.engine.tripped}: nothing lands any more")
-            tripped = there.engine.tripped
+            landed, tripped = time.monotonic(), there.engine.tripped
             there.engine.count()
             if not tripped:
                 continue  # one of the two ways takes fewer requests
-            tried += 1
+            took.setdefault(fault, []).append(landed - since)
             different = await asyncio.to_thread(there.wrong)
             if different:
                 wrong.append((fault, tripped, different[:5], errors))
             else:
                 survived += 1
+    tried = sum(map(len, took.values()))
     print(f"\n{scenario.name}: {requests} requests, {tried} fault points, {survived} survived")
+    for fault, seconds in took.items():  # with what hangs found after `HANGS`
+        print(f"  {fault}: {median(seconds):.1f} s to converge, {max(seconds):.1f} s at most")
     assert tried
     assert wrong == []
     assert left_of(there.container, there.bench.client) == []
