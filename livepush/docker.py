@@ -179,7 +179,11 @@ class _Connection:
     async def talk(self, command: str, what: str) -> _Talk:
         stream = Exec(self._docker, command, tty=False).start(detach=False)
         talk = _Talk(stream, lambda: self._translated_all(what))
-        await talk.tell(b"")  # by which it begins
+        try:
+            await talk.tell(b"")  # by which it begins
+        except BaseException:  # a cancel as well: nobody else has it yet
+            await talk.aclose()
+            raise
         return talk
 
     @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -81,6 +82,23 @@ async def test_no_call_waits_for_ever_and_nothing_foreign_is_raised(
             async with asyncio.timeout(30):
                 await ask()
         assert faulty.tripped
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_shell_that_cannot_begin_leaves_no_connection(
+    through: DockerEngine,
+    faulty: FaultyEngine,
+    busybox: str,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+) -> None:
+    hasten(monkeypatch, 0.3)
+    monkeypatch.setattr(docker, "_ANSWER", 1)
+    for number in range(1, 5):
+        faulty.break_request(number, fault)
+        await through.attend(busybox)
+        await through.leave(busybox)
+        gc.collect()  # which warns of what is left, and that is a failure here
 
 
 async def test_a_command_whose_start_is_lost_does_not_run_on(
