@@ -35,6 +35,18 @@ async def looks(web: World, engine: FakeEngine, *, times: int = 3) -> None:
     await web.passes(seen)
 
 
+async def stops(web: World, engine: FakeEngine) -> None:
+    """It does, which is told."""
+    engine.stop("web")
+    await web.until(lambda: running(web) == ["containerStopped"])
+
+
+async def comes_back(web: World, engine: FakeEngine) -> None:
+    """Likewise, after that."""
+    await engine.restart("web", grace=0)
+    await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
+
+
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_INTERVAL", 0.01)
@@ -103,14 +115,12 @@ async def test_what_the_engine_tells_is_looked_at_at_once(
     tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(presence, "_SELDOM", 1000.0)
+    monkeypatch.setattr(presence, "_INTERVAL", 1000.0)  # only what is told leads to a look
     monkeypatch.setattr(presence, "_SETTLES", 0.001)
     async with followed(tmp_path, fake_engine, LIVE) as web:
         await web.passes(lambda: "happenings" in [call.verb for call in fake_engine.calls])
-        await looks(web, fake_engine, times=0)
-        fake_engine.stop("web")
-        await web.until(lambda: running(web) == ["containerStopped"])
-        await fake_engine.restart("web", grace=0)
-        await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
+        await stops(web, fake_engine)
+        await comes_back(web, fake_engine)
 
 
 async def test_an_engine_that_tells_nothing_any_more_is_asked(
@@ -122,12 +132,10 @@ async def test_an_engine_that_tells_nothing_any_more_is_asked(
     for after in range(1000):
         fake_engine.fail_next("happenings", EngineError("The engine broke off."), after=after)
     async with followed(tmp_path, fake_engine, LIVE) as web:
-        fake_engine.stop("web")
-        await web.until(lambda: running(web) == ["containerStopped"])
+        await stops(web, fake_engine)
         assert not web.errors()
         fake_engine.mend()
-        await fake_engine.restart("web", grace=0)
-        await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
+        await comes_back(web, fake_engine)
 
 
 async def test_an_engine_whose_news_do_not_come_is_asked_often_once_that_shows(
@@ -143,12 +151,10 @@ async def test_an_engine_whose_news_do_not_come_is_asked_often_once_that_shows(
     monkeypatch.setattr(fake_engine, "happenings", silent)
     async with followed(tmp_path, fake_engine, LIVE) as web:
         await looks(web, fake_engine, times=2)
-        fake_engine.stop("web")
-        await web.until(lambda: running(web) == ["containerStopped"])
+        await stops(web, fake_engine)
         monkeypatch.setattr(presence, "_SELDOM", 1000.0)
         await looks(web, fake_engine)
-        await fake_engine.restart("web", grace=0)
-        await web.until(lambda: running(web) == ["containerStopped", "containerStarted"])
+        await comes_back(web, fake_engine)
 
 
 async def test_a_look_that_fails_is_soon_taken_again(
@@ -161,8 +167,7 @@ async def test_a_look_that_fails_is_soon_taken_again(
         await web.passes(lambda: "happenings" in [call.verb for call in fake_engine.calls])
         for _ in range(3):
             fake_engine.fail_next("container", EngineError("The engine broke off."))
-        fake_engine.stop("web")
-        await web.until(lambda: running(web) == ["containerStopped"])
+        await stops(web, fake_engine)
 
 
 async def test_a_push_of_an_embedder_s_own_is_followed_by_a_look(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from livepush import sending
 from livepush.model import Entry
 from livepush.sending import is_directory_sent, is_sent
 from livepush.tree import Tree
@@ -78,3 +79,9 @@ def test_an_empty_directory_is_not_sent_for_what_could_be_in_it() -> None:
     tree = Tree.of([("d", Entry("dir", 0o755))])
     assert not is_directory_sent(tree, ("d/*",), "d")
     assert is_directory_sent(tree, ("d",), "d")
+
+
+@pytest.mark.parametrize("sources", [["l", "l/t"], ["l/t", "l"]])
+def test_a_link_is_sent_whole_in_whatever_order_it_is_named(sources: list[str]) -> None:
+    tree = Tree.of([("l", Entry("link", 0o777, target="u")), ("u/t", FILE), ("u/x", FILE)])
+    assert sending.sent(tree, sources) == {"l", "u", "u/t", "u/x"}

@@ -39,10 +39,12 @@ async def through(faulty: FaultyEngine) -> AsyncIterator[DockerEngine]:
         yield engine
 
 
-def hasten(monkeypatch: pytest.MonkeyPatch, hangs: float) -> None:
+def hasten(monkeypatch: pytest.MonkeyPatch, hangs: float, *, answer: float = 20) -> None:
+    """What moves nothing for `hangs` seconds does; `answer` is for what takes an engine no time."""
     monkeypatch.setattr(vigil, "QUIET", 0.1)
     monkeypatch.setattr(docker, "_LONG", hangs)
     monkeypatch.setattr(docker, "_PATIENCE", hangs)
+    monkeypatch.setattr(docker, "_ANSWER", answer)
 
 
 @pytest.fixture
@@ -59,8 +61,7 @@ async def test_no_call_waits_for_ever_and_nothing_foreign_is_raised(
     monkeypatch: pytest.MonkeyPatch,
     fault: Fault,
 ) -> None:
-    hasten(monkeypatch, 0.3)
-    monkeypatch.setattr(docker, "_ANSWER", 1)
+    hasten(monkeypatch, 0.3, answer=1)
 
     async def put() -> None:
         await through.put(busybox, stream(Item("a", content=b"a")))
@@ -92,8 +93,7 @@ async def test_a_shell_that_cannot_begin_leaves_no_connection(
     monkeypatch: pytest.MonkeyPatch,
     fault: Fault,
 ) -> None:
-    hasten(monkeypatch, 0.3)
-    monkeypatch.setattr(docker, "_ANSWER", 1)
+    hasten(monkeypatch, 0.3, answer=1)
     for number in range(1, 5):
         faulty.break_request(number, fault)
         await through.attend(busybox)
