@@ -106,6 +106,10 @@ class Beneath:
         entry = await self._base.entry(f"/{await self._inner(path)}")
         return None if entry is None else Held(entry, "base")
 
+    async def is_base(self, path: str) -> bool:
+        """Whether the base image has a directory at `path`, which costs no look at the layers."""
+        return await self._base.has_directory(f"/{await self._inner(path)}")
+
     async def above(self, position: int, paths: Collection[str]) -> frozenset[int]:
         """The later steps that only a build can take, and that write or remove any of `paths`.
 

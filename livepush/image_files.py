@@ -34,7 +34,7 @@ class ImageFiles:
 
     async def stat(self, path: str) -> PathStat | None:
         """What the image holds at `path`; paths below a directory that it lacks cost no call."""
-        if not self._image or not await self._has_directory(posixpath.dirname(path)):
+        if not await self.has_directory(posixpath.dirname(path)):
             return None
         return await self._engine.stat(await self.container(), path)
 
@@ -49,10 +49,13 @@ class ImageFiles:
         stream = self._engine.get(await self.container(), path)
         return await fetch(stream, prefix=posixpath.dirname(path))
 
-    async def _has_directory(self, path: str) -> bool:
+    async def has_directory(self, path: str) -> bool:
+        """Whether the image holds something that may be a directory at `path`, asked once."""
+        if not self._image:
+            return False
         if path not in self._directories:
             self._directories[path] = (
-                await self._has_directory(posixpath.dirname(path))
+                await self.has_directory(posixpath.dirname(path))
                 and await self._engine.stat(await self.container(), path) is not None
             )
         return self._directories[path]

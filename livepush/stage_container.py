@@ -314,7 +314,9 @@ class StageContainer:
         # A later command may have removed what nobody writes to now.
         if full or changes.written or wanted.made != landed.made:
             before = self._landed[position].made
-            made = await self._standing.to_make(position, wanted, before, full=full)
+            made = await self._standing.to_make(
+                position, wanted, before, full=full, repeated=full and self._is_repeated(position)
+            )
         sent = await self._upload(changes.written, made, files)
         self._landed.settle(position, landed, wanted, changes, sent, part=part is not None)
         self._standing.believe(wanted.made)
@@ -327,6 +329,10 @@ class StageContainer:
 
     def _is_behind_command(self, position: int) -> bool:
         return any(isinstance(step, Run) for step in self.stage.steps[:position])
+
+    def _is_repeated(self, position: int) -> bool:
+        """Whether a command before the step has run again in this container."""
+        return any(ran < position for ran in self._ran)
 
     def acknowledge(self, position: int) -> Landing:
         """All that has landed on behalf of a step since the last call, also where it then failed.
@@ -356,7 +362,9 @@ class StageContainer:
         await self._users.learn()
         position = self.stage.steps.index(step)
         made, before = self._wanted_by(step), self._made.get(position, {})
-        missing = await self._standing.to_make(position, Manifest(made=made), before)
+        missing = await self._standing.to_make(
+            position, Manifest(made=made), before, repeated=self._is_repeated(position)
+        )
         await self._upload({}, missing, NoFiles())
         self._made[position] = made
         return bool(missing)

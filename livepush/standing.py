@@ -67,13 +67,21 @@ class Standing:
         return found
 
     async def to_make(
-        self, position: int, wanted: Manifest, before: Mapping[str, Entry], *, full: bool = False
+        self,
+        position: int,
+        wanted: Manifest,
+        before: Mapping[str, Entry],
+        *,
+        full: bool = False,
+        repeated: bool = False,
     ) -> dict[str, Item]:
         """The directories that the step at `position` makes and that are not there like that.
 
         `before` are those that it has made last. One that was there before the step is left alone
-        but for its mode, if it is on the way; with `full` these are all looked at. Raises
-        `Conflict` where something else stands.
+        but for its mode, if it is on the way; with `full` these are all looked at. Where a command
+        before the step has been `repeated`, it may have changed what the step made, which in a
+        build it never sees: such a directory is made like that again. Raises `Conflict` where
+        something else stands.
         """
         found = {}
         for path, entry in wanted.made.items():
@@ -88,7 +96,9 @@ class Standing:
             elif stat.kind != "dir":
                 await self._refuse(position, path, entry)
                 found[real] = Item(entry, "")
-            elif changed and await self._beneath.at(position, path) is None:
+            elif (changed or (repeated and await self._is_unlike(path, real, entry))) and (
+                await self._beneath.at(position, path) is None
+            ):
                 found[real] = Item(entry, "")
             elif moded and stat.mode != entry.mode:
                 there = await first_entry(self._engine.get(self._container, real))
@@ -124,6 +134,13 @@ class Standing:
             in_the_way = held is not None and clash(held.entry, entry)
         if in_the_way:
             raise Conflict(path)
+
+    async def _is_unlike(self, path: str, real: str, entry: Entry) -> bool:
+        """Whether a directory that is none of the base image's is another one than `entry`."""
+        if await self._beneath.is_base(path):
+            return False
+        there = await first_entry(self._engine.get(self._container, real))
+        return (there.mode, there.uid, there.gid) != (entry.mode, entry.uid, entry.gid)
 
     async def _followed(self, path: str) -> tuple[str, PathStat | None]:
         """Where `path` leads, and what stands there."""

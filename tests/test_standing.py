@@ -348,3 +348,59 @@ async def test_below_a_directory_that_is_missing_nothing_is_asked() -> None:
     await world.change({f"new/{name}": name for name in "abcdef"})
     asked = [call.given for call in world.engine.calls if call.verb == "stat"]
     assert asked == ["/o/new"]
+
+
+GIVEN_AWAY = ("/app", "/app/x", "/app/x/conf")
+
+
+async def _given_away(*layers: FakeLayer) -> World:
+    """A copy has made directories, and a command before it has come to them again."""
+    text = "FROM base\nCOPY . /app\nRUN chown -R 7:8 /app\nCOPY . /app/x/conf/\n"
+    world = World(text, {}, {"a": "a"}, layers=layers)
+    for path in GIVEN_AWAY:
+        world.place(path, DIR)
+    await world.open()
+    await world.container.land(0, world.context, full=True, on_behalf_of=0)
+    await world.run(1)
+    for path in GIVEN_AWAY:
+        world.place(path, OWNED)
+    await world.land(full=True)
+    return world
+
+
+async def test_what_a_repeated_command_did_to_directories_of_a_later_copy_is_undone() -> None:
+    world = await _given_away()
+    assert [world.node(path) for path in GIVEN_AWAY] == [OWNED, DIR, DIR]
+
+
+async def test_what_it_did_to_directories_that_a_command_had_made_stays() -> None:
+    world = await _given_away(
+        FakeLayer("COPY . /app # buildkit", packed(Item("app/a", content=b"a"))),
+        FakeLayer("RUN /bin/sh -c chown -R 7:8 /app # buildkit", packed(Item("app/x", "dir"))),
+        FakeLayer("COPY . /app/x/conf/ # buildkit", packed(Item("app/x/conf/a", content=b"a"))),
+    )
+    assert [world.node(path) for path in GIVEN_AWAY] == [OWNED, OWNED, DIR]
+
+
+async def test_what_it_did_to_the_directory_of_a_later_workdir_is_undone() -> None:
+    text = "FROM base\nCOPY . /app\nRUN chown -R 7:8 /app\nWORKDIR /app/run\n"
+    world = await World(text, {"/app": DIR}, {"a": "a"}).open()
+    step = world.stage.steps[2]
+    assert isinstance(step, MakeDir)
+    assert await world.container.make(step)
+    await world.run(1)
+    world.place("/app/run", OWNED)
+    assert await world.container.make(step)
+    assert world.node("/app/run") == DIR
+    assert not await world.container.make(step)
+
+
+async def test_for_directories_of_the_base_image_no_layers_are_read() -> None:
+    text = "FROM base\nCOPY a /b\nRUN chown 7:8 /home\nCOPY . /home/in/\n"
+    world = await World(text, {"/home": DIR, "/home/in": DIR}, {"a": "a"}).open()
+    await world.run(1)
+    world.place("/home", OWNED)
+    world.place("/home/in", OWNED)
+    await world.land(full=True)
+    assert [world.node(p) for p in ("/home", "/home/in")] == [OWNED, OWNED]
+    assert "save" not in [call.verb for call in world.engine.calls]

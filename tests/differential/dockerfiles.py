@@ -2,7 +2,8 @@
 
 Destinations are few, so that copies overlap, and each is spelled in many ways. Where commands are
 replayed in place, they are safe to repeat, and a directory that one reads is written by no later
-step, also not in the stages that go on from there.
+step, also not in the stages that go on from there; one that a command gives to somebody, by no
+later command.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class _Stage:
     user: str = "root"
     wrote: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
     linked: bool = False
 
     @property
@@ -65,11 +67,16 @@ class _Stage:
             arguments={},
             wrote=[*self.wrote],
             reads=[*self.reads],
+            given=[*self.given],
         )
 
     def free(self) -> list[str]:
         """The directories that may still be written."""
         return self.unread((*_DESTINATIONS, *[_LINK] * self.linked))
+
+    def unclaimed(self) -> list[str]:
+        """The directories that a command may still write."""
+        return [each for each in self.free() if not any(_overlap(each, x) for x in self.given)]
 
     def unread(self, places: Iterable[str]) -> list[str]:
         """Those of the places that no command has read."""
@@ -221,7 +228,7 @@ def _runs(draw: st.DrawFn, drawing: _Drawing, stage: _Stage) -> None:
     out = f"{GEN}/{number}"
     kinds = ["environment"] + ["reader"] * 3 * bool(stage.wrote)
     if stage.user == "root":
-        kinds += ["linker"] + ["writer", "writer"] * bool(stage.free())
+        kinds += ["linker"] + ["writer", "writer"] * bool(stage.unclaimed())
         kinds += ["owner"] * bool(stage.unread(stage.wrote))
     kind = draw(st.sampled_from(kinds))
     choices: tuple[str, ...] = (commands.environment(out),)
@@ -233,9 +240,10 @@ def _runs(draw: st.DrawFn, drawing: _Drawing, stage: _Stage) -> None:
         # What another command has read already may not change any more.
         given = draw(st.sampled_from(stage.unread(stage.wrote)))
         choices = commands.owners(given)
-        _will_read(drawing.setting, stage, given)
+        if drawing.setting.replay == "in-place":
+            stage.given.append(given)
     elif kind == "writer":
-        choices = commands.writers(draw(st.sampled_from(stage.free())), number)
+        choices = commands.writers(draw(st.sampled_from(stage.unclaimed())), number)
     elif kind == "linker" and not stage.linked:
         choices = commands.linkers(_LINK, _REAL)
         stage.linked = True

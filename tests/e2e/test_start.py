@@ -73,6 +73,29 @@ def test_a_pushed_ignore_file_brings_and_takes_what_it_is_about(
     assert_converged(built, container, context)
 
 
+OWNED = f"""\
+FROM {BUSYBOX}
+COPY lib /app
+RUN chown -R 7:8 /app && chmod -R go= /app
+COPY main /app/conf/deep/
+WORKDIR /app/run
+COPY --chown=5:6 lib sub/
+{IDLE}"""
+
+
+async def test_directories_of_later_steps_are_none_of_a_repeated_command_s(
+    built: Bench, context: Path, tmp_path: Path
+) -> None:
+    save(context / "Dockerfile", OWNED)
+    container = built.start(built.build(context, context / "Dockerfile"))
+    async with watching(tmp_path / "said", "--container", container, str(context)) as watch:
+        for text in ("2", "3"):
+            since = len(watch.events)
+            save(context / "lib" / "a", text)
+            await watch.until_event("livepushEnd", since)
+            assert_converged(built, container, context)
+
+
 async def test_a_container_of_the_base_image_comes_to_what_a_build_is(
     built: Bench, context: Path, tmp_path: Path
 ) -> None:
