@@ -16,8 +16,8 @@ import asyncio
 import math
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
 from livepush import process, shell
@@ -277,15 +277,25 @@ async def created(requests: Requests, container: str, config: Reply) -> str:
     what = _what(container)
     config = {"AttachStdout": True, "AttachStderr": True, **config}
     try:
-        created = await requests.json("POST", f"containers/{container}/exec", what, body=config)
+        with _where_it_runs():
+            created = await requests.json("POST", f"containers/{container}/exec", what, body=config)
     except EngineError as error:
         if error.status == 404:
             raise missing(container) from error
-        if error.status == 409:
-            raise ContainerNotRunningError(error.message) from error
         raise
     with understood(what):
         return str(created["Id"])
+
+
+@contextmanager
+def _where_it_runs() -> Iterator[None]:
+    """Raises `ContainerNotRunningError` where the engine refuses a command for that reason."""
+    try:
+        yield
+    except EngineError as error:
+        if error.status == 409:
+            raise ContainerNotRunningError(error.message) from error
+        raise
 
 
 async def _executed(requests: Requests, container: str, command: str, output: OutputSink) -> int:
@@ -298,10 +308,11 @@ async def _executed(requests: Requests, container: str, command: str, output: Ou
     starting = requests.pieces(
         "POST", path, _what(container), body=body, patience=math.inf, goes_on=runs
     )
-    async with aclosing(starting) as pieces:
-        async for piece in pieces:
-            for payload, is_stderr in frames.feed(piece):
-                output(payload, is_stderr)
+    with _where_it_runs():
+        async with aclosing(starting) as pieces:
+            async for piece in pieces:
+                for payload, is_stderr in frames.feed(piece):
+                    output(payload, is_stderr)
     running, status = await state(requests, container, command)
     if running or status is None:
         raise EngineError(f"The connection was lost while a command ran in {container}.")

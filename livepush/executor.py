@@ -28,6 +28,7 @@ from livepush.errors import (
     BuildFailedError,
     ContainerNotRunningError,
     EngineError,
+    EngineUnreachableError,
     NoShellError,
     UnsupportedError,
 )
@@ -235,14 +236,20 @@ class Executor:
         try:
             return await self._performed(action)
         except ContainerNotRunningError:
-            if action.verb == "restart" or not await self._can_be_built(action.stage):
+            own = action.stage != self._target
+            if action.verb == "restart" or not (own or await self._has_ended()):
+                raise
+        except EngineError as error:
+            # Of what was under way in a container as it ended, an engine says this and that.
+            tells = isinstance(error, EngineUnreachableError | BuildFailedError | NoShellError)
+            own = action.stage != self._target or action.verb in ("restart", "build")
+            if tells or own or not await self._has_ended():
                 raise
         return await self._build(action)
 
-    async def _can_be_built(self, stage: int) -> bool:
-        if stage != self._target:
-            return True
-        info = await self._engine.container(self._stages[stage].id)
+    async def _has_ended(self) -> bool:
+        """Whether the application's container is there and does not run."""
+        info = await self._engine.container(self.application)
         return info is not None and not info.running
 
     async def _performed(self, action: Action) -> Performed:

@@ -255,6 +255,38 @@ async def test_a_container_that_the_push_stopped_is_started(
         assert len(web.errors()) == 1
 
 
+@pytest.mark.parametrize("verb", ["put", "delete", "run"])
+async def test_what_was_under_way_as_the_application_ended_lands_and_it_is_started(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    (base,) = fake_engine._images.values()
+    fake_engine._builder = DockerfileBuilder(lambda _: base)
+    real = getattr(fake_engine, verb)
+
+    async def ended(*args: object, **given: object) -> object:
+        if not web.pushes():
+            monkeypatch.setattr(fake_engine, verb, real)
+            fake_engine.stop("web")
+            raise EngineError("The engine could not: cannot exec in a stopped state")
+        return await real(*args, **given)
+
+    async with followed(tmp_path, fake_engine, PLAIN) as web:
+        web.save("two")
+        (tmp_path / "src/more").write_text("more")
+        await web.until(lambda: bool(web.pushes()) and not web.pushes()[-1].owed)
+        web.told.clear()
+        monkeypatch.setattr(fake_engine, verb, ended)
+        web.save("three")
+        (tmp_path / "src/more").unlink()
+        await web.until(lambda: bool(web.pushes()) and not web.pushes()[-1].owed)
+        info = await fake_engine.container("web")
+        assert info is not None
+        assert info.running
+        assert web.errors() == []
+        assert web.holds("/app/main") == web.holds("/out") == "three"
+        assert web.holds("/app/more") is None
+
+
 async def test_a_container_that_goes_on_later_has_what_is_owed(
     tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
