@@ -75,6 +75,11 @@ class BuildFailedError(EngineError):
         self.step = step
         self.return_code = return_code
 
+    @property
+    def is_of_base(self) -> bool:
+        """Whether it failed before any step of its own, which no edit of the context will mend."""
+        return not self.step or self.step.startswith("FROM ")
+
 
 class NoShellError(EngineError):
     """The container has no `/bin/sh`, which alone can do what was asked there."""

@@ -83,10 +83,14 @@ class Performed:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The container that plays a stage, and the image that it was made from, or like."""
+    """The container that plays a stage, and the image that it was made from, or like.
+
+    One that is not `built` has none of the stage's steps: one of them fails.
+    """
 
     container: str
     image: StageImage
+    built: bool = True
 
 
 class Executor:
@@ -150,7 +154,8 @@ class Executor:
             async with anyio.create_task_group() as attending:
                 for index, stage in self._stages.items():
                     attending.start_soon(self._engine.attend, stage.id)
-                    await self._begin(stage, self._played[index].image.sent)
+                    played = self._played[index]
+                    await (self._begin(stage, played.image.sent) if played.built else stage.open())
 
     def trust(self) -> None:
         """The application's container is, or will be, what was built from the context as it is."""
@@ -190,8 +195,8 @@ class Executor:
         except _NotCached:
             return False
         except BuildFailedError as failure:
-            if not failure.step or failure.step.startswith("FROM "):
-                raise  # no edit of the context will mend it
+            if failure.is_of_base:
+                raise
             return False
         return not await self._renewal.needed(built.id, container.touched)
 
@@ -208,6 +213,11 @@ class Executor:
             if isinstance(step, Copy) and step.origin is None:
                 with contextlib.suppress(*_AT_ODDS):
                     await container.examine(position, left)
+
+    @property
+    def unbuilt(self) -> frozenset[int]:
+        """The stages that are still to be built, as a step of theirs has failed."""
+        return frozenset(index for index, each in self._played.items() if not each.built)
 
     @property
     def application(self) -> str:

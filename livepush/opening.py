@@ -9,7 +9,7 @@ from pathlib import Path
 from livepush import leftovers
 from livepush.archive import Files
 from livepush.engine import LABEL, ContainerInfo, Engine, ImageConfig
-from livepush.errors import ContainerNotRunningError, InvalidArgumentError
+from livepush.errors import BuildFailedError, ContainerNotRunningError, InvalidArgumentError
 from livepush.executor import Played
 from livepush.live import Dockerfile
 from livepush.model import Graph, Replay, Stage
@@ -85,13 +85,20 @@ async def images_of(
 
 
 async def open_stages(
-    engine: Engine, request: Request, graph: Graph, builder: StageBuilder, files: Files
+    engine: Engine,
+    request: Request,
+    graph: Graph,
+    builder: StageBuilder,
+    files: Files,
+    *,
+    stand_in: str,
 ) -> dict[int, Played]:
     """Gives each followed stage but the last a container.
 
+    Where a step of a stage fails, which a save may mend, it is one of the image `stand_in`.
     Failed or cancelled, what was made by then carries the session's label. Raises
     `InvalidArgumentError` for stage images that are too many, too few or not there, and
-    `EngineError` where an image cannot be built or started.
+    `EngineError` where an image cannot be had or started.
     """
     stages = graph.stages[:-1]
     given = request.stage_images
@@ -111,14 +118,23 @@ async def open_stages(
     for stage in graph.followed():
         if stage.index == graph.target.index:
             continue
-        if given is not None:
-            image = StageImage(given[stage.index])
-        else:
-            image = await builder.build(stage, files)
+        built = True
+        try:
+            image = (
+                await builder.build(stage, files)
+                if given is None
+                else StageImage(given[stage.index])
+            )
+        except BuildFailedError as error:
+            if error.is_of_base:
+                raise
+            image, built = StageImage(stand_in), False
         container = await engine.create(
-            image.id, labels=request.labels(stage), start=stage.image != SCRATCH
+            image.id,
+            labels=request.labels(stage),
+            start=built and stage.image != SCRATCH,
         )
-        played[stage.index] = Played(container, image)
+        played[stage.index] = Played(container, image, built)
     return played
 
 

@@ -45,7 +45,7 @@ from livepush.opening import (
     remove_labelled,
     remove_leftovers,
 )
-from livepush.plan import make_plan
+from livepush.plan import anew, make_plan
 from livepush.push import Pushes, PushResult
 from livepush.rearguing import with_commands
 from livepush.repetition import unsafe_steps
@@ -427,6 +427,10 @@ class Livepush:
                 serial=self._serial,
                 away=not info.running or info.paused,
             )
+            unbuilt = executor.unbuilt
+            if unbuilt:
+                target = self._known.graph.target.index
+                self._pushes.owe(anew(self._known.graph, {*unbuilt, target}))
         for step, reason in unsafe_steps(self._known.graph):
             self._emit(
                 events.Notice(
@@ -439,7 +443,9 @@ class Livepush:
     async def _executed_in(self, info: ContainerInfo, journal: Journal) -> Executor:
         """An open executor, with that container for the application's."""
         graph, builder = self._known.graph, self._builder()
-        played = await open_stages(self._engine, self._request, graph, builder, self._known.files)
+        played = await open_stages(
+            self._engine, self._request, graph, builder, self._known.files, stand_in=info.image
+        )
         executor = Executor(
             self._engine,
             graph,

@@ -93,7 +93,9 @@ async def world(tmp_path: Path, fake_engine: FakeEngine) -> AsyncIterator[Open]:
     engine = FakeEngine(builder=builder)
     engine.add_image(FakeImage(base, ImageConfig("")), tag=BUSYBOX)
 
-    async def make(dockerfile: str, created: float = 0.0, **options: object) -> World:
+    async def make(
+        dockerfile: str, created: float = 0.0, now: str = "1", **options: object
+    ) -> World:
         (tmp_path / "src").write_text("1")
         (tmp_path / "late").write_text("1")
         context = io.BytesIO()
@@ -105,6 +107,7 @@ async def world(tmp_path: Path, fake_engine: FakeEngine) -> AsyncIterator[Open]:
         # The layers of the base image are not among those of what this builder builds.
         built.config = replace(built.config, layers=())
         container = engine.add_container(image, name="web")
+        (tmp_path / "src").write_text(now)
         session = await Livepush.init(
             context=tmp_path,
             container_id="web",
@@ -465,6 +468,18 @@ async def test_a_build_that_fails_is_owed_until_it_is_mended(world: Open) -> Non
     assert (await web.session.pushes.push()).owed == (".",)
     assert await web.save("src", "3") == "succeeded"
     assert web.holds("/log") == "3"
+
+
+async def test_a_stage_that_cannot_be_built_as_a_session_opens_waits_for_a_save(
+    world: Open,
+) -> None:
+    web = await world(STAGES, created=1.0, now="")
+    assert await web.save("late", "2") == "failed"
+    assert web.holds("/log") == "1"
+    assert await web.save("src", "3") == "succeeded"
+    assert web.holds("/log") == "3"
+    stages = [owned for owned in await web.engine.owned() if owned.kind == "container"]
+    assert len(stages) == 1
 
 
 async def test_a_step_that_nobody_can_build_is_named(world: Open) -> None:

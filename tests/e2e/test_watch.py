@@ -55,6 +55,31 @@ async def test_a_failing_build_stage_leaves_the_application_as_it_was(
     assert left_of(app.container) == []
 
 
+async def test_a_stage_that_fails_as_watching_begins_waits_for_the_save_that_mends_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    app = project(
+        bench,
+        tmp_path,
+        f"FROM {BUSYBOX} AS build\n"
+        "COPY source /source\n"
+        'RUN test "$(cat /source)" != broken && cp /source /result\n'
+        f"FROM {BUSYBOX}\n"
+        "COPY --from=build /result /result\n" + IDLE,
+        source="first",
+    )
+    app.save("source", "broken")
+    async with app.watched() as watch:
+        assert [e["status"] for e in watch.events if e["event"] == "livepushEnd"] == ["failed"]
+        assert app.holds("/result") == "first"
+        seen = len(watch.events)
+        app.save("source", "mended")
+        await watch.until(landed({"source"}), seen)
+        assert app.holds("/result") == "mended"
+        assert await watch.stop() == 0
+    assert left_of(app.container) == []
+
+
 async def test_a_newer_save_ends_the_command_that_it_overtakes_and_both_land(
     bench: Bench, tmp_path: Path
 ) -> None:
