@@ -106,9 +106,21 @@ class Beneath:
         entry = await self._base.entry(f"/{await self._inner(path)}")
         return None if entry is None else Held(entry, "base")
 
-    async def is_base(self, path: str) -> bool:
-        """Whether the base image has a directory at `path`, which costs no look at the layers."""
-        return await self._base.has_directory(f"/{await self._inner(path)}")
+    async def is_clear(self, position: int, path: str) -> bool:
+        """Whether nothing is known to have stood at `path` before the step at `position`.
+
+        The layers are read only where the base image has no such directory. Where they tell
+        nothing, or nobody has the base image, it is not known.
+        """
+        try:
+            if await self._base.has_directory(f"/{await self._inner(path)}"):
+                return False
+        except EngineError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return False
+        held = await self.at(position, path)
+        return held is None and bool(await self._known())
 
     async def above(self, position: int, paths: Collection[str]) -> frozenset[int]:
         """The later steps that only a build can take, and that write or remove any of `paths`.
@@ -158,9 +170,12 @@ class Beneath:
         return Outdated(index) if index in self._ran else Held(entry, (layer, inner))
 
     async def _layer(self, index: int) -> Layer:
+        return (await self._known()).get(index, Layer())
+
+    async def _known(self) -> Mapping[int, Layer]:
         if self._layers is None:
             self._layers = await self._read()
-        return self._layers.get(index, Layer())
+        return self._layers
 
     async def _read(self) -> Mapping[int, Layer]:
         if not self._image:

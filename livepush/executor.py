@@ -33,6 +33,7 @@ from livepush.errors import (
     UnsupportedError,
 )
 from livepush.events import Event, Output
+from livepush.hindrance import hindrance
 from livepush.image_files import ImageFiles
 from livepush.journal import Journal, Touched
 from livepush.manifest import Conflict
@@ -252,9 +253,12 @@ class Executor:
         except EngineError as error:
             # Of what was under way in a container as it ended, an engine says this and that.
             tells = isinstance(error, EngineUnreachableError | BuildFailedError | NoShellError)
+            tells = tells or hindrance(error.message) is not None
             own = action.stage != self._target or action.verb in ("restart", "build")
             if tells or own or not await self._has_ended():
                 raise
+            # Some of it may have landed already.
+            return replace(await self._build(action), changed=True)
         return await self._build(action)
 
     async def _has_ended(self) -> bool:

@@ -12,7 +12,7 @@ from livepush.engine import LABEL, ContainerInfo, Engine, ImageConfig
 from livepush.errors import BuildFailedError, ContainerNotRunningError, InvalidArgumentError
 from livepush.executor import Played
 from livepush.live import Dockerfile
-from livepush.model import Graph, Replay, Stage
+from livepush.model import Fixed, Graph, Replay, Stage
 from livepush.stage_image import StageBuilder, StageImage, base_image
 from livepush.stages import SCRATCH
 
@@ -126,9 +126,11 @@ async def open_stages(
                 else StageImage(given[stage.index])
             )
         except BuildFailedError as error:
-            if error.is_of_base:
+            if error.is_of_base or not all(map(_is_buildable, graph.followed())):
                 raise
-            image, built = StageImage(stand_in), False
+            # The engine's own builder builds, and fails with, those before it, too.
+            built = not stage.steps
+            image = StageImage(stage.image if built else stand_in)
         container = await engine.create(
             image.id,
             labels=request.labels(stage),
@@ -136,6 +138,10 @@ async def open_stages(
         )
         played[stage.index] = Played(container, image, built)
     return played
+
+
+def _is_buildable(stage: Stage) -> bool:
+    return all(step.buildable for step in stage.steps if isinstance(step, Fixed))
 
 
 async def remove_leftovers(engine: Engine, container: str) -> None:

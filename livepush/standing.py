@@ -96,8 +96,8 @@ class Standing:
             elif stat.kind != "dir":
                 await self._refuse(position, path, entry)
                 found[real] = Item(entry, "")
-            elif (changed or (repeated and await self._is_unlike(path, real, entry))) and (
-                await self._beneath.at(position, path) is None
+            elif (changed and await self._beneath.at(position, path) is None) or (
+                repeated and real == path and await self._is_spoilt(position, path, entry)
             ):
                 found[real] = Item(entry, "")
             elif moded and stat.mode != entry.mode:
@@ -135,12 +135,12 @@ class Standing:
         if in_the_way:
             raise Conflict(path)
 
-    async def _is_unlike(self, path: str, real: str, entry: Entry) -> bool:
-        """Whether a directory that is none of the base image's is another one than `entry`."""
-        if await self._beneath.is_base(path):
+    async def _is_spoilt(self, position: int, path: str, entry: Entry) -> bool:
+        """Whether a directory is unlike `entry` that is known to be made by the step alone."""
+        there = await first_entry(self._engine.get(self._container, path))
+        if (there.mode, there.uid, there.gid) == (entry.mode, entry.uid, entry.gid):
             return False
-        there = await first_entry(self._engine.get(self._container, real))
-        return (there.mode, there.uid, there.gid) != (entry.mode, entry.uid, entry.gid)
+        return await self._beneath.is_clear(position, path)
 
     async def _followed(self, path: str) -> tuple[str, PathStat | None]:
         """Where `path` leads, and what stands there."""

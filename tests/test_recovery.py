@@ -278,6 +278,7 @@ async def test_what_was_under_way_as_the_application_ended_lands_and_it_is_start
         monkeypatch.setattr(fake_engine, verb, ended)
         web.save("three")
         (tmp_path / "src/more").unlink()
+        await web.passes(lambda: web.holds("/app/more") is None)
         await web.until(lambda: bool(web.pushes()) and not web.pushes()[-1].owed)
         info = await fake_engine.container("web")
         assert info is not None
@@ -285,6 +286,39 @@ async def test_what_was_under_way_as_the_application_ended_lands_and_it_is_start
         assert web.errors() == []
         assert web.holds("/app/main") == web.holds("/out") == "three"
         assert web.holds("/app/more") is None
+
+
+async def test_what_is_in_the_engine_s_way_is_told_of_a_stopped_container_too(
+    tmp_path: Path, fake_engine: FakeEngine
+) -> None:
+    async with followed(tmp_path, fake_engine, PLAIN) as web:
+        fake_engine.fail_next("put", EngineError("no space left on device", status=500))
+        fake_engine.stop("web")
+        web.save("two")
+        await web.ends()
+        ((message, hint),) = web.errors()
+        assert "no space left" in message
+        assert hint.startswith("Make room")
+
+
+async def test_what_landed_as_the_application_ended_is_a_change(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (base,) = fake_engine._images.values()
+    fake_engine._builder = DockerfileBuilder(lambda _: base)
+    real = fake_engine.put
+
+    async def ended(container: str, pieces: AsyncIterator[bytes]) -> None:
+        await real(container, pieces)
+        monkeypatch.setattr(fake_engine, "put", real)
+        fake_engine.stop("web")
+        raise EngineError("The engine could not: cannot exec in a stopped state")
+
+    async with followed(tmp_path, fake_engine, f"FROM {BUSYBOX}\nCOPY src /app\n") as web:
+        monkeypatch.setattr(fake_engine, "put", ended)
+        web.save("two")
+        assert (await web.ends()).status == "succeeded"
+        assert web.holds("/app/main") == "two"
 
 
 async def test_a_container_that_goes_on_later_has_what_is_owed(

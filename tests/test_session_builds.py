@@ -482,6 +482,21 @@ async def test_a_stage_that_cannot_be_built_as_a_session_opens_waits_for_a_save(
     assert len(stages) == 1
 
 
+async def test_a_stage_without_steps_is_its_base_image_whatever_fails(world: Open) -> None:
+    tools = f"FROM {BUSYBOX} AS one\nFROM {BUSYBOX}\nCOPY --from=one /bin/sh /log\n"
+    web = await world(tools, created=1.0, now="")
+    (stage,) = [owned.id for owned in await web.engine.owned() if owned.kind == "container"]
+    played, base = await web.engine.container(stage), await web.engine.image(BUSYBOX)
+    assert played is not None
+    assert base is not None
+    assert played.image == base.id
+
+
+async def test_where_somebody_else_has_to_build_a_failing_stage_is_the_end(world: Open) -> None:
+    with pytest.raises(BuildFailedError):
+        await world(f"{STAGES}RUN --mount=type=secret,id=s cat src > log\n", created=1.0, now="")
+
+
 async def test_a_step_that_nobody_can_build_is_named(world: Open) -> None:
     secret = f"FROM {BUSYBOX}\nCOPY src /src\nRUN --mount=type=secret,id=s cat src > log\n"
     web = await world(secret, created=1.0)

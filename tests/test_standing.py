@@ -368,31 +368,71 @@ async def _given_away(*layers: FakeLayer) -> World:
     return world
 
 
+def given_away(*made: str) -> tuple[FakeLayer, ...]:
+    """The layers of that image, where the command itself has made those directories."""
+    return (
+        FakeLayer("COPY . /app # buildkit", packed(Item("app/a", content=b"a"))),
+        FakeLayer(
+            "RUN /bin/sh -c chown -R 7:8 /app # buildkit", packed(*(Item(p, "dir") for p in made))
+        ),
+        FakeLayer("COPY . /app/x/conf/ # buildkit", packed(Item("app/x/conf/a", content=b"a"))),
+    )
+
+
 async def test_what_a_repeated_command_did_to_directories_of_a_later_copy_is_undone() -> None:
-    world = await _given_away()
+    world = await _given_away(*given_away())
     assert [world.node(path) for path in GIVEN_AWAY] == [OWNED, DIR, DIR]
 
 
 async def test_what_it_did_to_directories_that_a_command_had_made_stays() -> None:
-    world = await _given_away(
-        FakeLayer("COPY . /app # buildkit", packed(Item("app/a", content=b"a"))),
-        FakeLayer("RUN /bin/sh -c chown -R 7:8 /app # buildkit", packed(Item("app/x", "dir"))),
-        FakeLayer("COPY . /app/x/conf/ # buildkit", packed(Item("app/x/conf/a", content=b"a"))),
-    )
+    world = await _given_away(*given_away("app/x"))
     assert [world.node(path) for path in GIVEN_AWAY] == [OWNED, OWNED, DIR]
+
+
+async def test_where_nothing_tells_who_made_a_directory_what_a_command_did_to_it_stays() -> None:
+    world = await _given_away()
+    assert [world.node(path) for path in GIVEN_AWAY] == [OWNED, OWNED, OWNED]
 
 
 async def test_what_it_did_to_the_directory_of_a_later_workdir_is_undone() -> None:
     text = "FROM base\nCOPY . /app\nRUN chown -R 7:8 /app\nWORKDIR /app/run\n"
-    world = await World(text, {"/app": DIR}, {"a": "a"}).open()
+    layers = (*given_away()[:2], FakeLayer("WORKDIR /app/run", packed(Item("app/run", "dir"))))
+    world = await World(text, {"/app": DIR}, {"a": "a"}, layers=layers).open()
     step = world.stage.steps[2]
     assert isinstance(step, MakeDir)
-    assert await world.container.make(step)
     await world.run(1)
     world.place("/app/run", OWNED)
     assert await world.container.make(step)
     assert world.node("/app/run") == DIR
     assert not await world.container.make(step)
+
+
+async def test_what_a_link_leads_to_is_no_directory_of_a_step_s() -> None:
+    text = "FROM base\nCOPY a /b\nRUN ln -sfn /real /l\nWORKDIR /l/sub\n"
+    layers = (
+        FakeLayer("COPY a /b # buildkit", packed(Item("b", content=b"a"))),
+        FakeLayer("RUN /bin/sh -c ln -sfn /real /l # buildkit", packed()),
+        FakeLayer("WORKDIR /l/sub", packed(Item("real/sub", "dir"))),
+    )
+    world = await World(text, {"/real": OWNED}, {"a": "a"}, layers=layers).open()
+    step = world.stage.steps[2]
+    assert isinstance(step, MakeDir)
+    world.place("/l", Node("link", 0o777, target="/real"))
+    await world.run(1)
+    await world.container.make(step)
+    assert world.node("/real") == OWNED
+
+
+async def test_a_base_image_that_the_engine_does_not_have_keeps_no_copy_from_landing() -> None:
+    world = World(
+        "FROM base\nCOPY a /b\nRUN chown 7:8 /x\nCOPY . /x/in/\n", {"/x": DIR}, {"a": "a"}
+    )
+    world.engine._tags.clear()
+    world.place("/x", OWNED)
+    await world.container.open()
+    await world.run(1)
+    await world.land(full=True)
+    assert world.node("/x") == OWNED
 
 
 async def test_for_directories_of_the_base_image_no_layers_are_read() -> None:
