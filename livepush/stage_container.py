@@ -420,14 +420,17 @@ class StageContainer:
             raise Conflict(conflict)
         for later, path in self._landed.later_clashes(position, wanted):
             other = self._copies()[later]
-            # What it holds may be about to change just like that.
-            if other.origin is None and not step.legacy:
-                now = self._wanted(later, files.tree)
-                if path not in set(clashes(wanted, now)):
-                    continue
-                if path == self._destinations[later].path and not other.dest_is_dir:
-                    raise EntangledError(later)
-                raise Conflict(path)
+            if step.legacy:
+                continue
+            # What it holds may be about to change just like that, which no stage tells yet.
+            if other.origin is not None:
+                raise EntangledError(later)
+            now = self._wanted(later, files.tree)
+            if path not in set(clashes(wanted, now)):
+                continue
+            if path == self._destinations[later].path and not other.dest_is_dir:
+                raise EntangledError(later)
+            raise Conflict(path)
         doubtful = doubts.doubtful(wanted, takes)
         closer = doubts.may_be_equal(wanted, landed, doubtful)
         if closer:

@@ -550,6 +550,14 @@ async def test_a_file_where_a_later_copy_needs_a_directory_is_refused_as_a_build
     await world.container.land(0, world.context, takes=frozenset({"s", "s/a"}), on_behalf_of=0)
 
 
+async def test_a_file_where_a_later_copy_of_a_stage_needs_a_directory_needs_a_build() -> None:
+    text = "FROM base AS s\nFROM base\nCOPY * /o/\nCOPY --from=s /gen /o/in/\n"
+    world = World(text, {"a": "1", "gen/x": "2"})
+    await world.open()
+    with pytest.raises(EntangledError):
+        await world.save("lib/in", "1", at=0)
+
+
 async def test_a_file_goes_into_what_an_earlier_copy_makes_a_directory_of() -> None:
     text = "FROM base\nCOPY a /o/in\nRUN true\nCOPY b /o/in\n"
     world = World(text, {"a": "1", "b": "2"}, copied("o", {"in": "2"}), ran("true"))
