@@ -244,18 +244,17 @@ class Executor:
         `ContainerNotRunningError` where the application's container is gone or paused.
         """
         self._take_over()
+        is_own = action.stage != self._target  # a container of livepush's, which may be made anew
         try:
             return await self._performed(action)
         except ContainerNotRunningError:
-            own = action.stage != self._target
-            if action.verb == "restart" or not (own or await self._has_ended()):
+            if action.verb == "restart" or not (is_own or await self._has_ended()):
                 raise
         except EngineError as error:
+            if is_own or action.verb in ("restart", "build") or _says_why(error):
+                raise
             # Of what was under way in a container as it ended, an engine says this and that.
-            tells = isinstance(error, EngineUnreachableError | BuildFailedError | NoShellError)
-            tells = tells or hindrance(error.message) is not None
-            own = action.stage != self._target or action.verb in ("restart", "build")
-            if tells or own or not await self._has_ended():
+            if not await self._has_ended():
                 raise
             # Some of it may have landed already.
             return replace(await self._build(action), changed=True)
@@ -539,6 +538,12 @@ class Executor:
         container = self._stages[action.stage].id
         await self._engine.restart(container, grace=self._restart_grace)
         self._emit(events.ContainerRestart(container_id=container))
+
+
+def _says_why(error: EngineError) -> bool:
+    """Whether it is known what failed, which is not that the container has ended."""
+    known = isinstance(error, EngineUnreachableError | BuildFailedError | NoShellError)
+    return known or hindrance(error.message) is not None
 
 
 def _failed(step: Copy, name: Exception, why: str) -> StepFailedError:

@@ -12,6 +12,14 @@ from tests.e2e.project import IDLE, project
 
 pytestmark = pytest.mark.e2e
 
+FAILS_IF_BROKEN = f"""\
+FROM {BUSYBOX} AS build
+COPY source /source
+RUN test "$(cat /source)" != broken && cp /source /result
+FROM {BUSYBOX}
+COPY --from=build /result /result
+"""
+
 
 async def test_a_failing_build_stage_leaves_the_application_as_it_was(
     bench: Bench, tmp_path: Path
@@ -19,12 +27,7 @@ async def test_a_failing_build_stage_leaves_the_application_as_it_was(
     app = project(
         bench,
         tmp_path,
-        f"FROM {BUSYBOX} AS build\n"
-        "COPY source /source\n"
-        'RUN test "$(cat /source)" != broken && cp /source /result\n'
-        f"FROM {BUSYBOX}\n"
-        "COPY --from=build /result /result\n"
-        "COPY other /other\n" + IDLE,
+        FAILS_IF_BROKEN + "COPY other /other\n" + IDLE,
         source="first",
         other="first",
     )
@@ -61,11 +64,7 @@ async def test_a_stage_that_fails_as_watching_begins_waits_for_the_save_that_men
     app = project(
         bench,
         tmp_path,
-        f"FROM {BUSYBOX} AS build\n"
-        "COPY source /source\n"
-        'RUN test "$(cat /source)" != broken && cp /source /result\n'
-        f"FROM {BUSYBOX}\n"
-        "COPY --from=build /result /result\n" + IDLE,
+        FAILS_IF_BROKEN + IDLE,
         source="first",
     )
     app.save("source", "broken")
