@@ -22,11 +22,14 @@ from pathlib import Path
 _DESCRIPTORS = Path("/proc/self/fd")
 _INOTIFY = "anon_inode:inotify"
 _F_SETOWN_EX, _F_GETOWN_EX, _F_OWNER_TID = 15, 16, 0  # from Linux's fcntl.h
-_DROWSY = 1.0  # seconds that a thread waits at most
+# Seconds that a thread waits at most. One that is stopped for less does not notice it; what the
+# kernel's queue loses meanwhile is found by the watcher's look at everything.
+_DROWSY = 15.0
 _STEP = 0.005  # seconds between two looks where nothing wakes
 _AWAKE = 0.02  # seconds after news for the watcher to tell it
 _BLINK = 0.0005  # seconds between two looks in that time
 _DOZING = 8  # then the looks become fewer: their distance is that part of the time since the news
+_RESTING = 1.0  # seconds since the news, from which on their distance grows with its square
 
 
 class Wakeup:
@@ -59,7 +62,8 @@ class Wakeup:
             with self._changing:
                 self._waiting = threading.get_ident()
             try:
-                timeout = max(0.0, min(_DROWSY, since / _DOZING, left()))
+                apart = since / _DOZING * max(1.0, since / _RESTING)
+                timeout = max(0.0, min(_DROWSY, apart, left()))
                 if signal.sigtimedwait({signal.SIGIO}, timeout) is not None:
                     self._news = time.monotonic()
             finally:
