@@ -82,6 +82,8 @@ class FilesSynced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandExecute(Event):
+    """A command begins in a stage. One that began there before and has not returned was ended."""
+
     name: ClassVar[str] = "commandExecute"
     stage_idx: int
     command: str
@@ -120,7 +122,8 @@ class Timings:
     """Where the time of a push went, in seconds.
 
     `detect` is from the first news of its changes to its beginning, less `plan`, which is part of
-    that; `transfer` goes into files, `run` into commands and builds.
+    that; `transfer` goes into files, `run` into commands and builds. Of stages that are carried
+    out at once, each counts.
     """
 
     detect: float = 0.0

@@ -1,8 +1,8 @@
-"""Plan -> engine verbs: carries out one action at a time in the containers of the stages.
+"""Plan -> engine verbs: carries out one action at a time in the container of a stage.
 
-The order of a plan is the gate: stages come before those that copy from them, the application's
-own last, and its restart at the very end. Whoever runs the plan stops at the first action that
-fails, so a failing build stage leaves the application as it was.
+Those of several stages may be carried out at once, where none copies from another. Whoever runs the
+plan sees to that, has the application's own come last, with its restart at the very end, and stops
+at the first action that fails, so a failing build stage leaves the application as it was.
 
 An action that was cut short, by a cancel or by the engine, can simply be carried out again.
 """
@@ -58,12 +58,19 @@ Labels = Callable[[Stage | None], Mapping[str, str]]
 class StepFailedError(Exception):
     """A step that would fail the build, too; the text is for people, with its line.
 
-    `return_code` is the command's, None where the step is none.
+    `return_code` is the command's, None where the step is none; `hint` says what to do.
     """
 
-    def __init__(self, message: str, *, return_code: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        return_code: int | None = None,
+        hint: str = "The next save tries it again.",
+    ) -> None:
         super().__init__(message)
         self.return_code = return_code
+        self.hint = hint
 
 
 class _NotCached(Exception):  # noqa: N818  # a verdict, not a fault
@@ -130,7 +137,7 @@ class Executor:
         self._labels = labels
         self._target = graph.target.index
         self._played = dict(played)
-        self._adopted: tuple[Stage, ...] = ()
+        self._adopted: dict[int, Stage] = {}
         self._carries = False  # whether the application's container has been changed by a build
         self._images: dict[str, ImageFiles] = {}
         self._given: set[int] = set()  # stages whose builds may hold what only livepush was sent
@@ -165,13 +172,12 @@ class Executor:
     def adopt(self, graph: Graph, builder: StageBuilder) -> None:
         """Follows the same steps with other build arguments from now on."""
         self._builder = builder
-        self._adopted = tuple(graph.followed())
+        self._adopted = {stage.index: stage for stage in graph.followed()}
 
-    def _take_over(self) -> None:
-        """Goes over to the steps that were adopted, between two actions."""
-        for stage in self._adopted:
-            self._stages[stage.index].stage = stage
-        self._adopted = ()
+    def _take_over(self, index: int) -> None:
+        """Goes over to the steps of a stage that were adopted, between two actions."""
+        if index in self._adopted:
+            self._stages[index].stage = self._adopted.pop(index)
 
     async def is_built(self) -> bool:
         """Whether the application's container is what a build would make of its stage now.
@@ -189,7 +195,7 @@ class Executor:
             if uncached:
                 raise _NotCached
 
-        self._take_over()
+        self._take_over(self._target)
         container = self._stages[self._target]
         try:
             built = await self._builder.build(container.stage, self._context(), tell)
@@ -230,10 +236,10 @@ class Executor:
         info = await self._engine.container(self.application)
         return info is None or info.running
 
-    def outdated(self) -> tuple[StepRef, ...]:
-        """Commands that have to run again although nothing before them has changed."""
-        found = ((index, stage.outdated) for index, stage in self._stages.items())
-        return tuple((index, position) for index, position in found if position is not None)
+    def outdated(self, index: int) -> StepRef | None:
+        """The command of a stage that has to run again although nothing before it has changed."""
+        position = self._stages[index].outdated
+        return None if position is None else (index, position)
 
     async def perform(self, action: Action) -> Performed:
         """Carries `action` out.
@@ -243,7 +249,7 @@ class Executor:
         `StepFailedError` where a build would fail as well, `EngineError` where the engine does, and
         `ContainerNotRunningError` where the application's container is gone or paused.
         """
-        self._take_over()
+        self._take_over(action.stage)
         is_own = action.stage != self._target  # a container of livepush's, which may be made anew
         try:
             return await self._performed(action)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
+import anyio
+
 from livepush.engine import Engine, PathStat
 from livepush.fetched import Fetched, fetch, first_entry
 from livepush.model import Entry
@@ -22,14 +24,16 @@ class ImageFiles:
         self._image = image
         self._labels = labels
         self._container = ""
+        self._making = anyio.Lock()  # stages that are carried out at once may have it in common
         self._directories = {"/": True}
 
     async def container(self) -> str:
         """The container's id. Raises `EngineError` where the engine does not have the image."""
-        if not self._container:
-            self._container = await self._engine.create(
-                self._image, labels=self._labels, start=False
-            )
+        async with self._making:
+            if not self._container:
+                self._container = await self._engine.create(
+                    self._image, labels=self._labels, start=False
+                )
         return self._container
 
     async def stat(self, path: str) -> PathStat | None:

@@ -7,8 +7,10 @@ it up again.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
+from livepush.model import Graph, Stage, origins
 from livepush.plan import Action, Plan
 
 NOTHING = Plan()
@@ -54,12 +56,42 @@ class Ledger:
         """With `paths`, of which not all could land, still owed until there is a build."""
         return replace(self, aside=self.aside | paths)
 
-    def settled(self) -> Ledger:
-        """Without the commands and restarts at its head that nothing turned out to ask for."""
-        plan = self.owed
-        while plan.actions and not (plan.actions[0].due or plan.actions[0].finds_out):
-            plan = plan.without(plan.actions[0].ref)
+    def settled(self, busy: Collection[int] = ()) -> Ledger:
+        """Without the commands and restarts that come first and that nothing turned out to ask for.
+
+        Of the stages that are `busy`, that is not known yet.
+        """
+        plan, known = self.owed, set(busy)
+        for action in plan.actions:
+            if action.stage in known:
+                continue
+            if action.due or action.finds_out:
+                known.add(action.stage)
+            else:
+                plan = plan.without(action.ref)
         return replace(self, owed=plan)
+
+    def ready(self, graph: Graph, busy: Collection[int] = ()) -> Iterator[Action]:
+        """What may be carried out now, beside what is under way in the stages that are `busy`.
+
+        That is the first action of a stage, once nothing is owed to the stages that it needs.
+        """
+        owing, seen = {action.stage for action in self.owed.actions}, set(busy)
+        for action in self.owed.actions:
+            if action.stage not in seen:
+                seen.add(action.stage)
+                if owing.isdisjoint(_needed(graph, graph.stages[action.stage], action)):
+                    yield action
+
+    def may_join(self, graph: Graph, busy: Collection[int]) -> bool:
+        """Whether what waits can be taken up while these stages are `busy`, and would begin then.
+
+        It is not of them, since what is under way was asked for without it.
+        """
+        waiting = {action.stage for action in self.waiting.actions}
+        if not waiting.isdisjoint(busy):
+            return False
+        return any(action.stage in waiting for action in self.taken().ready(graph, busy))
 
     def landed(self, action: Action, *, changed: bool, built: bool = False) -> Ledger:
         """Once `action` is done; what follows from it is due if it `changed` anything.
@@ -79,3 +111,16 @@ class Ledger:
             for action in self.waiting.actions
             if action.verb != "restart"
         )
+
+
+def _needed(graph: Graph, stage: Stage, action: Action) -> set[int]:
+    """The stages that have to be as they shall be before `action` of `stage`.
+
+    Those that it copies from. The application's own waits for all, so that one that fails leaves it
+    as it was; and the engine's own builder builds all that come before, too.
+    """
+    if stage == graph.target:
+        return {each.index for each in graph.stages[:-1]}
+    if action.verb == "build" and stage.scope.legacy:
+        return set(range(stage.index))
+    return {origin for step in stage.steps for origin in origins(step)}

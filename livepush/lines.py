@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 
 _LONGEST = 64 * 1024  # bytes of a line without an end, before it is one all the same
 
@@ -27,7 +27,11 @@ class Lines:
         if piece:
             self._pieces[stream] = piece
 
-    def rest(self) -> Iterator[bytes]:
-        """What is left of all streams, which have ended; of who spoke last comes last."""
-        pieces, self._pieces = self._pieces, {}
-        yield from map(bytes, pieces.values())
+    def rest(self, streams: Collection[Hashable] | None = None) -> Iterator[bytes]:
+        """What is left of `streams`, by default all, which have ended.
+
+        Of who spoke last comes last.
+        """
+        ended = [each for each in self._pieces if streams is None or each in streams]
+        for stream in ended:
+            yield bytes(self._pieces.pop(stream))

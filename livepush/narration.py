@@ -5,7 +5,7 @@ Everything in a line is safe to show: control characters of names and output are
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -46,6 +46,15 @@ class Subject:
     rehearsed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """One that runs, the step that it is, where it is known, and since when."""
+
+    text: str
+    step: str
+    began: datetime
+
+
 class Narrator:
     """Tells the events of one session; `graph` are the stages that they speak of.
 
@@ -60,9 +69,9 @@ class Narrator:
         self._verbose = verbose
         self._plan = Plan()
         self._owed: tuple[str, ...] = ()
-        self._began: datetime | None = None
+        self._running: dict[int, _Command] = {}  # by stage
         self._told_at = datetime.now(UTC)  # how far the copying is
-        self._step = self._failure = ""
+        self._failure = ""
         self._rebuild = self._explained = False
         self._hint = ""
         self._lines = Lines()
@@ -86,10 +95,11 @@ class Narrator:
                 if self._verbose:
                     yield Line(f"  {_synced(event)}{self._where(event.stage_idx)}", "dim")
             case events.CommandExecute():
-                yield self._execute(event)
+                yield from self._execute(event)
             case events.CommandOutput():
                 stream = event.stage_idx, event.output.is_stderr
-                yield from map(_quoted, self._lines.feed(stream, event.output.data))
+                lines = self._lines.feed(stream, event.output.data)
+                yield from self._quoted(event.stage_idx, lines)
             case events.CommandReturn():
                 yield from self._return(event)
             case events.ContainerRestart():
@@ -132,15 +142,14 @@ class Narrator:
         if self._verbose or self._subject.rehearsed:
             yield from (Line(f"  {visible(line)}") for line in event.plan)
 
-    def _execute(self, event: events.CommandExecute) -> Line:
-        command = _short(event.command)
-        self.activity, self._began = command, event.time
-        action = self._action(event.stage_idx, event.command)
-        if action is None:
-            self._step = ""
-            return Line(f"  {command}")
-        self._step = f"line {action.line}: {_short(action.text)}"
-        return Line(f"  {command} (line {action.line}, because {_listed(action.because)})")
+    def _execute(self, event: events.CommandExecute) -> Iterator[Line]:
+        yield from self._rest(event.stage_idx)  # of a command that newer changes have ended
+        command, action = _short(event.command), self._action(event.stage_idx, event.command)
+        step = f"line {action.line}: {_short(action.text)}" if action else ""
+        self._running[event.stage_idx] = _Command(command, step, event.time)
+        self.activity = command
+        why = f" (line {action.line}, because {_listed(action.because)})" if action else ""
+        yield Line(f"  {self._whose(event.stage_idx)}{command}{why}")
 
     def _action(self, stage: int, command: str) -> Action | None:
         for action in self._plan.actions:
@@ -153,16 +162,21 @@ class Narrator:
         return None
 
     def _return(self, event: events.CommandReturn) -> Iterator[Line]:
-        yield from map(_quoted, self._lines.rest())
+        yield from self._rest(event.stage_idx)
+        whose, command = self._whose(event.stage_idx), self._running.pop(event.stage_idx, None)
         ended = f"ended with {event.return_code}"
         if event.return_code:
-            self._failure = f"{self._step or _short(event.command)} {ended}"
-        taken = (event.time - self._began).total_seconds() if self._began else 0.0
-        self.activity, self._began = "copying files", None
-        yield Line(f"  {ended} after {_seconds(taken)}", "dim")
+            step = command.step if command else ""
+            self._failure = f"{step or _short(event.command)} {ended}"
+        taken = (event.time - command.began).total_seconds() if command else 0.0
+        others = [each.text for each in self._running.values()]
+        self.activity = others[-1] if others else "copying files"
+        yield Line(f"  {whose}{ended} after {_seconds(taken)}", "dim")
 
     def _end(self, event: events.LivepushEnd) -> Iterator[Line]:
-        yield from map(_quoted, self._lines.rest())
+        for stage in self.graph.stages:
+            yield from self._rest(stage.index)
+        self._running.clear()
         was_active, self.activity = bool(self.activity), ""
         self._owed = event.owed
         if self._subject.rehearsed:
@@ -204,8 +218,21 @@ class Narrator:
         return _flat(f"{self._subject.dockerfile}:{line}: {text}")
 
     def _where(self, stage: int) -> str:
-        name = self.graph.stages[stage].name or f"stage {stage}"
-        return "" if stage == self.graph.target.index else f" ({visible(name)})"
+        return "" if stage == self.graph.target.index else f" ({self._name(stage)})"
+
+    def _whose(self, stage: int) -> str:
+        """Names the stage of a line, where commands of others run as well."""
+        return f"{self._name(stage)}: " if self._running.keys() - {stage} else ""
+
+    def _name(self, stage: int) -> str:
+        return visible(self.graph.stages[stage].name or f"stage {stage}")
+
+    def _rest(self, stage: int) -> Iterator[Line]:
+        return self._quoted(stage, self._lines.rest({(stage, False), (stage, True)}))
+
+    def _quoted(self, stage: int, lines: Iterable[bytes]) -> Iterator[Line]:
+        for line in lines:
+            yield Line(f"  {self._whose(stage)}│ {output_line(line)}".rstrip(), "dim")
 
 
 def _changed(event: events.LivepushStart) -> str:
@@ -227,10 +254,6 @@ def _synced(event: events.FilesSynced) -> str:
 def _spent(timings: events.Timings) -> str:
     parts = asdict(timings).items()
     return ", ".join(f"{name} {_seconds(part)}" for name, part in parts if part)
-
-
-def _quoted(line: bytes) -> Line:
-    return Line(f"  │ {output_line(line)}".rstrip(), "dim")
 
 
 def _short(command: str, most: int = 100) -> str:

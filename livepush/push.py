@@ -1,8 +1,11 @@
 """Pushes: one at a time, what is owed is carried out, overtaken, or kept for the next one.
 
-- One push runs at a time. A change that comes meanwhile joins it as soon as the running step is
-  done, unless it reaches the command that is running or an earlier step of the same stage: then
-  the push is overtaken, its command is ended for real, and the next push takes both.
+- One push runs at a time. Stages that do not need each other are carried out at once, and end
+  together: where a step fails, what is under way in the others is ended, as in a build.
+- A change that comes meanwhile joins it once no step of its stages is running and one of them can
+  begin, unless it reaches a command that is running or an earlier step of the same stage: then that
+  command is ended for real. Where it was all that ran, the push is overtaken, and the next one
+  takes both; otherwise the stage begins anew in the same push.
 - What reaches a step that only a build can take is set aside: it stays owed, is named at once and
   at the end of every push, and holds up nothing else.
 - That the application's container has stopped, and that it runs again, is told once each, whoever
@@ -19,9 +22,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import anyio
+from anyio.abc import TaskGroup
 
 from livepush import events
 from livepush.bus import Bus
+from livepush.cause import ungrouped
 from livepush.errors import EngineError, LivepushError
 from livepush.events import Event, PushStatus
 from livepush.executor import Executor, Performed, StepFailedError
@@ -31,6 +36,7 @@ from livepush.ledger import Ledger
 from livepush.model import Changes, Fixed, Graph
 from livepush.plan import Action, Plan, Verb, make_plan, rerun
 from livepush.stopwatch import Part, Stopwatch
+from livepush.turns import Turns
 
 Tell = Callable[[LivepushError], None]
 
@@ -90,8 +96,8 @@ class Pushes:
         self._failing = False  # whether the last push ended at a step that fails
         self._last = PushResult(0, "nothing")
         self._scope: anyio.CancelScope | None = None  # of the push
-        self._command = anyio.CancelScope()  # of what it is carrying out
-        self._running: Action | None = None
+        self._turns = Turns()
+        self._result = self._last
         self._current: int | None = None
         self.on_end: Callable[[], None] = lambda: None  # called when a push has ended
 
@@ -160,9 +166,9 @@ class Pushes:
         with self._watch.over("plan"):
             plan = make_plan(self.graph, changes.changed, changes.deleted, self._leads())
             self._ledger = self._ledger.noted(plan)
-        if self._running is not None and self._overtaken(self._running):
-            self._setbacks += not self._command.cancel_called  # it takes a moment to end
-            self._command.cancel()
+        if self._setbacks < _PATIENCE:
+            self._setbacks += self._turns.overtake(self._is_overtaken)
+        self._turns.stir()
 
     def owe(self, plan: Plan) -> None:
         """Owes `plan` from now on, which no change asks for."""
@@ -222,44 +228,63 @@ class Pushes:
 
     async def _carried_out(self) -> PushResult:
         self._take_up()
-        joined = 0
-        result = PushResult(self._serial, "failed" if self._ledger.aside else "nothing")
-        while True:
-            if self.owes and joined < _JOINS:
+        self._result = PushResult(self._serial, "failed" if self._ledger.aside else "nothing")
+        try:
+            with ungrouped():
+                async with anyio.create_task_group() as stages:
+                    await self._hand_out(stages)
+        except StepFailedError as failure:
+            self._failing = failure.return_code != _KILLED
+            return self._failed(failure)
+        if self._turns.are_overtaken:
+            return replace(self._result, status="cancelled")
+        self._setbacks = 0
+        return replace(self._result, status="failed") if self._ledger.aside else self._result
+
+    async def _hand_out(self, stages: TaskGroup) -> None:
+        """Has all that is owed carried out, until there is nothing that may be."""
+        turns, joined = self._turns, 0
+        while not (turns.have_failed or turns.are_overtaken):
+            joins = not turns.busy or self._ledger.may_join(self.graph, turns.busy)
+            if self.owes and joins and joined < _JOINS:
                 joined += 1
+                turns.begin_anew()
                 self._take_up()
-            self._ledger = self._ledger.settled()
-            if not self._ledger.owed.actions:
-                self._setbacks = 0
-                return replace(result, status="failed") if self._ledger.aside else result
-            action = self._ledger.owed.actions[0]
+            self._ledger = self._ledger.settled(turns.busy)
+            for action in turns.may_begin(self._ledger.ready(self.graph, turns.busy)):
+                stages.start_soon(self._carry_out, action, turns.begin(action))
+            if not turns.busy:
+                return
+            await turns.moved()
+
+    async def _carry_out(self, action: Action, scope: anyio.CancelScope) -> None:
+        """Raises `StepFailedError`, and `EngineError` where it is the engine that fails."""
+        with self._turns.until_its_end(action):
             try:
-                performed = await self._perform(action)
-            except StepFailedError as failure:
-                self._failing = failure.return_code != _KILLED
-                return self._failed(failure)
+                performed = await self._perform(action, scope)
             except EngineError as error:
                 found = hindrance(error.message)
                 if found is None:
                     raise
                 reason = f"line {action.line}: {action.text}: {found.reason}"
-                return self._failed(StepFailedError(reason), hint=found.hint)
+                raise StepFailedError(reason, hint=found.hint) from error
             except OSError as error:  # of a file of the context: all else is the engine's
-                return self._failed(_unreadable(action, error))
+                raise _unreadable(action, error) from error
             if performed is None:
-                return replace(result, status="cancelled")
-            self._ledger = self._ledger.landed(
-                action, changed=performed.changed, built=performed.built
-            )
-            if performed.refusal:
-                self._ledger = self._ledger.kept(action.because)
-                self._tell_refused(action, performed.refusal)
-                result = replace(result, status="failed", message=performed.refusal)
-            for command in self._executor.outdated():
-                again = rerun(self.graph, command, action.because)
-                self._ledger = self._ledger.joined(again)
-            if performed.changed and result.status == "nothing":
-                result = replace(result, status="succeeded")
+                self._turns.set_back(action)
+            else:
+                self._note_landed(action, performed)
+
+    def _note_landed(self, action: Action, performed: Performed) -> None:
+        self._ledger = self._ledger.landed(action, changed=performed.changed, built=performed.built)
+        if performed.refusal:
+            self._ledger = self._ledger.kept(action.because)
+            self._tell_refused(action, performed.refusal)
+            self._result = replace(self._result, status="failed", message=performed.refusal)
+        if command := self._executor.outdated(action.stage):
+            self._ledger = self._ledger.joined(rerun(self.graph, command, action.because))
+        if performed.changed and self._result.status == "nothing":
+            self._result = replace(self._result, status="succeeded")
 
     def _take_up(self) -> None:
         """Takes up all that waits, and tells of it: again, when it joins a push that runs."""
@@ -280,24 +305,17 @@ class Pushes:
                 self._ledger = self._ledger.set_aside(action.because)
                 self._tell_refused(action, f"{step.text} {step.reason}")
 
-    async def _perform(self, action: Action) -> Performed | None:
+    async def _perform(self, action: Action, scope: anyio.CancelScope) -> Performed | None:
         """None where a newer change has overtaken it, which no push has taken up yet.
 
         What ended at that very moment is not overtaken any more: the same push goes on.
         """
         if action.verb == "restart" and not self._restarts:
             return Performed(changed=False)
-        self._running = action
-        try:
-            with (
-                anyio.CancelScope() as self._command,
-                self._watch.over(_PARTS.get(action.verb, "transfer")),
-            ):
-                if action.verb == "restart":
-                    return await self._restarted(action)
-                return await self._executor.perform(action)
-        finally:
-            self._running = None
+        with scope, self._watch.over(_PARTS.get(action.verb, "transfer")):
+            if action.verb == "restart":
+                return await self._restarted(action)
+            return await self._executor.perform(action)
         return None
 
     async def _restarted(self, action: Action) -> Performed:
@@ -310,12 +328,10 @@ class Pushes:
     def _tell_refused(self, action: Action, reason: str) -> None:
         self.emit(events.RebuildNeeded(reason=reason, line=action.line))
 
-    def _failed(
-        self, failure: StepFailedError, *, hint: str = "The next save tries it again."
-    ) -> PushResult:
+    def _failed(self, failure: StepFailedError) -> PushResult:
         self._setbacks = 0
         if failure.return_code is None:
-            self.emit(events.Error(message=str(failure), hint=hint))
+            self.emit(events.Error(message=str(failure), hint=failure.hint))
         return PushResult(
             self._serial, "failed", message=str(failure), return_code=failure.return_code
         )
@@ -329,16 +345,16 @@ class Pushes:
                 status=outcome.status, seconds=seconds, owed=owed, timings=self._watch.timings
             )
         )
-        self._scope = self._running = self._current = None
+        self._scope = self._current = None
+        self._turns = Turns()
         self.on_end()
         return replace(outcome, seconds=seconds, owed=owed)
 
     def _owed(self) -> tuple[str, ...]:
         return tuple(sorted(self._ledger.paths))
 
-    def _overtaken(self, action: Action) -> bool:
-        patient = self._setbacks < _PATIENCE
-        return patient and action.verb in ("run", "build") and self._ledger.overtakes(action)
+    def _is_overtaken(self, action: Action) -> bool:
+        return action.verb in ("run", "build") and self._ledger.overtakes(action)
 
 
 def _unreadable(action: Action, error: OSError) -> StepFailedError:

@@ -1,4 +1,4 @@
-"""Where the time of a push goes."""
+"""Where the time of a push goes; of what is done at once, each part counts in full."""
 
 from __future__ import annotations
 

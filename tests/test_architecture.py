@@ -43,8 +43,8 @@ FLOORS = tuple(
         "resident restarting buildsession",
         "buildrequest",
         "engineapi",
-        """lexer grammar leads ledger narration rescan archived origin image_files layers doubts
-        docker renewal testing.engine""",
+        """lexer grammar leads ledger turns narration rescan archived origin image_files layers
+        doubts docker renewal testing.engine""",
         "testing.faults",
         "dockerfile render context beneath testing",
         "freshness",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +100,70 @@ def test_only_what_is_due_is_done(
     paths: str, changing: set[tuple[int, int]], done: list[tuple[int, int]]
 ) -> None:
     assert carried_out(*paths, changing=changing) == done
+
+
+PARALLEL = Dockerfile(
+    "FROM bb AS s\nCOPY a /a\nRUN one\nFROM bb AS t\nCOPY b /b\nRUN two\n"
+    "FROM bb AS u\nCOPY --from=t /b /b\nRUN three\n"
+    "FROM bb\nCOPY c /c\nCOPY --from=s /a /a\nCOPY --from=u /b /b\n"
+)
+
+
+def ready(ledger: Ledger, *busy: int, graph: Graph) -> list[tuple[int, int]]:
+    return refs(tuple(ledger.ready(graph, busy)))
+
+
+def test_stages_that_do_not_need_each_other_are_ready_at_once() -> None:
+    graph = PARALLEL.graph()
+    ledger = Ledger().noted(planned("a", "b", "c", graph=graph)).taken()
+    assert ready(ledger, graph=graph) == [(0, 0), (1, 0)]
+    assert ready(ledger, 0, graph=graph) == [(1, 0)]
+    for ref in ((1, 0), (1, 1)):
+        ledger = replace(ledger, owed=ledger.owed.without(ref))
+    assert ready(ledger, 0, graph=graph) == [(2, 0)]
+    only_own = Ledger().noted(planned("c", graph=graph)).taken()
+    assert ready(only_own, graph=graph) == [(3, 0)]
+
+
+def test_the_engine_s_own_builder_builds_one_stage_after_the_other() -> None:
+    """It builds those that come before as well."""
+    graph = replace(PARALLEL.graph(legacy=True), replay="clean")
+    ledger = Ledger().noted(planned("a", "b", graph=graph)).taken()
+    assert ready(ledger, graph=graph) == [(0, 1)]
+    graph = replace(PARALLEL.graph(), replay="clean")
+    assert ready(ledger, graph=graph) == [(0, 1), (1, 1)]
+
+
+def test_what_a_busy_stage_turns_out_to_ask_for_is_not_known_yet() -> None:
+    graph = PARALLEL.graph()
+    ledger = Ledger().noted(planned("a", "b", graph=graph)).taken()
+    ledger = ledger.landed(ledger.owed.actions[0], changed=False)
+    assert (0, 1) in refs(ledger.settled({0}).owed.actions)
+    assert (0, 1) not in refs(ledger.settled({1}).owed.actions)
+
+
+@pytest.mark.parametrize(
+    ("paths", "busy", "joins"),
+    [
+        ("b", {0}, True),
+        ("b", {0, 3}, False),  # the application's own stage is reached through the others
+        ("b", {2}, False),
+        ("a", {1, 2}, True),
+        ("c", {0}, False),  # it would wait all the same
+        ("z", {0}, False),
+    ],
+)
+def test_a_change_joins_where_none_of_its_stages_is_busy_and_one_begins(
+    paths: str, busy: set[int], joins: bool
+) -> None:
+    graph = PARALLEL.graph()
+    ledger = Ledger().noted(planned("a", "b", graph=graph)).taken()
+    for stage in {0, 1, 2} - busy:
+        for action in ledger.owed.actions:
+            if action.stage == stage:
+                ledger = replace(ledger, owed=ledger.owed.without(action.ref))
+    ledger = ledger.noted(planned(*paths, graph=graph))
+    assert ledger.may_join(graph, busy) is joins
 
 
 def test_a_failed_step_is_the_first_of_the_next_push_even_for_another_change() -> None:

@@ -381,3 +381,31 @@ def test_foreign_text_is_made_visible_wherever_it_is_shown() -> None:
         shown = [line.text for event in push for line in teller.tell(event)]
         assert [line for line in shown if not line.isprintable()] == []
         assert teller.activity.isprintable()
+
+
+def test_of_commands_that_run_at_once_each_line_says_whose_it_is() -> None:
+    teller = narrator()
+    teller.tell(start("package.json"))
+    lines = told(
+        [
+            execute("npm install"),
+            output(b"added 1\nfun"),
+            execute("make", stage=1),
+            output(b"cc a.c\n", stage=1),
+            output(b"ding\nand", is_stderr=False),
+            returned("npm install"),
+            output(b"ld\n", stage=1),
+        ],
+        teller,
+    )
+    assert lines.splitlines() == [
+        "  npm install (line 3, because package.json)",
+        "  │ added 1",
+        "  stage 1: make",
+        "  stage 1: │ cc a.c",
+        "  build: │ funding",
+        "  build: │ and",
+        "  build: ended with 0 after 2.5 s",
+        "  │ ld",
+    ]
+    assert teller.activity == "make"

@@ -88,8 +88,8 @@ class _Idle(Executor):
     def __init__(self) -> None:
         """Without containers there is nothing to know."""
 
-    def outdated(self) -> tuple[StepRef, ...]:
-        return ()
+    def outdated(self, index: int) -> StepRef | None:
+        return None
 
     async def perform(self, action: Action) -> Performed:
         return Performed(changed=False)

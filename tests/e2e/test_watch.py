@@ -115,6 +115,30 @@ async def test_a_newer_save_ends_the_command_that_it_overtakes_and_both_land(
         ]
 
 
+async def test_stages_that_do_not_need_each_other_are_replayed_at_once(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = "FROM {0} AS {1}\nCOPY {1} /in\nRUN sleep 2; cat /in > /out\n"
+    app = project(
+        bench,
+        tmp_path,
+        f"{stage.format(BUSYBOX, 'one')}{stage.format(BUSYBOX, 'two')}FROM {BUSYBOX}\n"
+        f"COPY --from=one /out /one\nCOPY --from=two /out /two\n{IDLE}",
+        one="a",
+        two="b",
+    )
+    async with app.watched() as watch:
+        seen = len(watch.events)
+        app.save("one", "A")
+        await watch.until_event("commandExecute", seen)
+        app.save("two", "B")
+        events = await watch.until(landed({"one", "two"}), seen)
+        assert (app.holds("/one"), app.holds("/two")) == ("A", "B")
+        told = [each for each in names(events) if each.startswith("command")]
+        assert told == ["commandExecute"] * 2 + ["commandReturn"] * 2
+        assert names(events).count("containerRestart") == 1
+
+
 async def test_a_save_that_concerns_later_steps_only_does_not_end_a_command(
     bench: Bench, tmp_path: Path
 ) -> None:

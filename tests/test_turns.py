@@ -1,0 +1,202 @@
+"""Stages that do not need each other are carried out at once, and one push takes them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from livepush.engine import Command, OutputSink
+from livepush.errors import EngineError
+from livepush.events import CommandExecute, Event
+from livepush.model import Changes
+from livepush.push import PushResult
+from livepush.session import Livepush
+from livepush.testing import FakeEngine
+
+from .conftest import BUSYBOX
+
+BOUND = 20.0
+# Commands sleep until their gates are open; the gates are called by the seconds.
+TEXT = f"""\
+FROM {BUSYBOX} AS one
+COPY a* /in/
+RUN sleep 1 && cat /in/a > /out
+COPY later /later
+FROM {BUSYBOX} AS two
+COPY b /b
+RUN sleep 2 && cat /b > /out
+FROM {BUSYBOX} AS three
+COPY --from=two /out /two
+RUN sleep 3 && cat /two > /out
+FROM {BUSYBOX}
+COPY --from=one /out /later /one/
+COPY --from=three /out /three/
+"""
+
+
+class World:
+    def __init__(self, root: Path, engine: FakeEngine) -> None:
+        self.root = root
+        self.engine = engine
+        self.gates: dict[float, asyncio.Event] = defaultdict(asyncio.Event)
+        self.session: Livepush
+        self.told: list[Event] = []
+
+    def begin(
+        self, *paths: str, text: str = "new", deleted: Sequence[str] = ()
+    ) -> asyncio.Task[PushResult]:
+        for path in paths:
+            (self.root / path).write_text(text)
+        return asyncio.create_task(self.session.perform_livepush(paths, deleted))
+
+    def open(self) -> None:
+        for seconds in (1, 2, 3):
+            self.gates[seconds].set()
+
+    def held(self) -> tuple[str, ...]:
+        files = self.engine.files("web")
+        contents = (files.read(path) for path in ("/one/out", "/one/later", "/three/out"))
+        return tuple("" if content is None else content.decode() for content in contents)
+
+    def began(self) -> list[int]:
+        return sorted(each.stage_idx for each in self.told if isinstance(each, CommandExecute))
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.told]
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        async with asyncio.timeout(BOUND):
+            while not met():  # noqa: ASYNC110  # any state of the session, not one event
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def web(
+    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
+    world = World(tmp_path, fake_engine)
+    opened = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        if opened.is_set():
+            await world.gates[seconds].wait()
+
+    monkeypatch.setattr(fake_engine, "_sleep", sleep)
+    for name in ("a", "a.beside", "b", "later"):
+        (tmp_path / name).write_text("old")
+    fake_engine.add_container(BUSYBOX, name="web")
+    world.session = await Livepush.init(
+        context=tmp_path, container_id="web", dockerfile_content=TEXT, engine=fake_engine
+    )
+    opened.set()
+    for name in ("livepushStart", "commandExecute", "commandReturn", "containerRestart", "cancel"):
+        world.session.on(name, world.told.append)
+    async with world.session:
+        yield world
+        world.open()
+
+
+async def test_they_run_at_once_and_who_copies_waits_for_them(web: World) -> None:
+    push = web.begin("a", "b", "later")
+    await web.until(lambda: web.began() == [0, 1])
+    web.gates[2].set()
+    await web.until(lambda: web.began() == [0, 1, 2])
+    web.gates[3].set()
+    await web.until(lambda: web.names().count("commandReturn") == 2)
+    assert "containerRestart" not in web.names()  # nor is anything copied there
+    assert web.held() == ("", "", "")
+    web.gates[1].set()
+    assert (await push).status == "succeeded"
+    assert web.held() == ("new", "new", "new")
+    assert web.names().count("containerRestart") == 1
+
+
+async def test_where_one_fails_the_others_end_and_all_stays_owed(web: World) -> None:
+    (web.root / "a").unlink()
+    push = web.begin("b", deleted=["a"])
+    await web.until(lambda: web.began() == [0, 1])
+    later = Changes(frozenset({"later"}))
+    web.session.once("commandReturn", lambda _: web.session.pushes.note(later))
+    web.gates[1].set()
+    result = await push
+    assert (result.status, result.return_code) == ("failed", 1)
+    assert result.owed == ("a", "b", "later")
+    assert web.names().count("commandReturn") == 1
+    assert web.session.pushes.owes  # no push that has failed takes up what comes then
+    assert web.held() == ("", "", "")
+    web.open()
+    assert (await web.begin("a", "later")).status == "succeeded"
+    assert web.held() == ("new", "new", "new")
+
+
+async def test_a_change_joins_where_no_step_of_its_stage_is_running(web: World) -> None:
+    first = web.begin("a")
+    await web.until(lambda: web.began() == [0])
+    second = web.begin("b")
+    await web.until(lambda: web.began() == [0, 1])
+    assert "cancel" not in web.names()
+    web.open()
+    assert await first == await second
+    assert web.held() == ("new", "old", "new")
+
+
+async def test_a_change_ends_the_command_that_it_reaches_and_no_other(web: World) -> None:
+    first = web.begin("a", "b")
+    await web.until(lambda: web.began() == [0, 1])
+    second = web.begin("b", text="newer")
+    await web.until(lambda: web.began() == [0, 1, 1])
+    web.open()
+    assert await first == await second
+    assert (await first).status == "succeeded"
+    assert web.held() == ("new", "old", "newer")
+    assert web.names().count("cancel") == 0
+
+
+async def test_a_change_that_reaches_all_commands_overtakes_the_push(web: World) -> None:
+    first = web.begin("a", "b")
+    await web.until(lambda: web.began() == [0, 1])
+    second = web.begin("a", "b", text="newer")
+    assert (await first).status == "cancelled"
+    web.open()
+    assert (await second).status == "succeeded"
+    assert web.held() == ("newer", "old", "newer")
+
+
+async def test_what_is_called_off_is_owed_and_taken_up_again(web: World) -> None:
+    push = web.begin("a", "b")
+    await web.until(lambda: web.began() == [0, 1])
+    await web.session.cancel()
+    result = await push
+    assert (result.status, result.owed) == ("cancelled", ("a", "b"))
+    web.open()
+    assert (await web.begin("later")).status == "succeeded"
+    assert web.held() == ("new", "new", "new")
+
+
+async def test_an_engine_that_fails_ends_them_all(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = web.engine.run
+
+    async def failing(
+        container: str, command: Command, output: OutputSink, *, grace: float, restarts: bool
+    ) -> int:
+        if "sleep 2" in command.argv[-1]:
+            await web.gates[2].wait()
+            raise EngineError("no space in the bakery")
+        return await real(container, command, output, grace=grace, restarts=restarts)
+
+    monkeypatch.setattr(web.engine, "run", failing)
+    push = web.begin("a", "b")
+    await web.until(lambda: web.began() == [0, 1])
+    web.gates[2].set()
+    with pytest.raises(EngineError, match="bakery"):
+        await push
+    monkeypatch.undo()
+    web.open()
+    assert (await web.session.pushes.again()).status == "succeeded"
+    assert web.held() == ("new", "old", "new")
