@@ -38,8 +38,11 @@ class Display(Protocol):
     def say(self, line: Line) -> None:
         """Shows a line to people, if any look at this display."""
 
-    def tick(self, busy: str = "") -> None:
-        """Brings up to date what goes on: `busy`, or what the events say."""
+    def tick(self, busy: str = "") -> bool:
+        """Brings up to date what goes on: `busy`, or what the events say.
+
+        Whether that has to be done again in a moment.
+        """
 
     def close(self) -> None:
         """Leaves the terminal as it was."""
@@ -70,8 +73,9 @@ class JsonLines:
     def say(self, line: Line) -> None:
         """Says nothing: a program reads this display."""
 
-    def tick(self, busy: str = "") -> None:
+    def tick(self, busy: str = "") -> bool:
         """Nothing goes on here but events."""
+        return False
 
     def close(self) -> None:
         """Every line has been sent already."""
@@ -93,8 +97,9 @@ class Plain:
     def say(self, line: Line) -> None:
         self._print([line])
 
-    def tick(self, busy: str = "") -> None:
+    def tick(self, busy: str = "") -> bool:
         """What goes on is not shown: a line that is written stays."""
+        return False
 
     def close(self) -> None:
         """Every line is complete already."""
@@ -125,7 +130,7 @@ class Terminal:
     def say(self, line: Line) -> None:
         self._print([line])
 
-    def tick(self, busy: str = "") -> None:
+    def tick(self, busy: str = "") -> bool:
         with self._lock:
             doing, now = visible(busy) or self._narrator.activity, self._clock()
             if doing != self._doing:
@@ -133,6 +138,7 @@ class Terminal:
             self._erase()
             if doing and now - self._since >= _PATIENCE:
                 self._draw(f"  … {doing}  {now - self._since:.0f} s")
+            return bool(doing)
 
     def close(self) -> None:
         with self._lock:

@@ -64,8 +64,10 @@ def test_a_terminal_names_what_takes_more_than_a_second_and_takes_it_back(clock:
     display.show(returned("npm run build"))
     assert file.getvalue()[before:].startswith("\r\x1b[2K")
     clock.now = 30
-    display.tick()
+    assert display.tick()  # copying files
     assert file.getvalue().count("…") == 1
+    display.show(end("succeeded"))
+    assert not display.tick()
 
 
 def test_a_terminal_names_what_goes_on_before_there_are_events(clock: Clock) -> None:

@@ -29,7 +29,8 @@ class Unread:
 
     def say(self, line: Line) -> None: ...
 
-    def tick(self, busy: str = "") -> None: ...
+    def tick(self, busy: str = "") -> bool:
+        return False
 
     def close(self) -> None: ...
 
@@ -95,3 +96,41 @@ async def test_one_that_was_cancelled_shows_what_is_left_to_who_reads(display: U
     stream.close()
     await asyncio.wait({showing_it})
     assert showing_it.cancelled()
+
+
+class Ticking(Unread):
+    """A display that is read, and keeps what was said to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read.set()
+        self.ticks: list[str] = []
+
+    def tick(self, busy: str = "") -> bool:
+        self.ticks.append(busy)
+        return bool(busy)
+
+    async def until(self, last: str, count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.ticks) < count or self.ticks[-1] != last:  # noqa: ASYNC110  # a thread's
+                await asyncio.sleep(0.001)
+
+
+async def test_no_clock_is_looked_at_while_nothing_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(showing, "_TICK", 0.001)
+    display, stream = Ticking(), EventStream()
+    async with showing.showing(display) as show:
+        show.follow(stream)
+        show.say_busy("opening web")
+        await display.until("opening web", 3)
+        show.say_busy()
+        await display.until("", 4)
+        seen = len(display.ticks)
+        await asyncio.sleep(0.05)  # many ticks; were they fewer, this would only pass
+        later = len(display.ticks) - seen
+        stream.put(Cancel())
+        await display.until("", seen + later + 1)
+        stream.close()
+    assert later <= 1  # one may have been under way

@@ -81,7 +81,7 @@ async def opened(job: Job) -> AsyncIterator[Livepush]:
     async with showing(job.display) as show:
         engine = connect(options.connection)
         async with closing(engine):
-            show.busy = f"opening {options.container}"
+            show.say_busy(f"opening {options.container}")
             session = await Livepush.init(
                 engine=engine,
                 context=inputs.path,
@@ -96,7 +96,7 @@ async def opened(job: Job) -> AsyncIterator[Livepush]:
                 journals=journals(os.environ),
                 grace=options.grace,
             )
-            show.busy = ""
+            show.say_busy()
             _narrated(job.narrator, session)
             async with _closing_meanwhile(session):
                 show.follow(session.events())

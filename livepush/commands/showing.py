@@ -35,11 +35,12 @@ class Closable(Protocol):
 
 
 class Show:
-    """A display while it is in use. `busy` is what goes on while there are no events."""
+    """A display while it is in use."""
 
     def __init__(self, display: Display, tasks: TaskGroup) -> None:
-        self.busy = ""
         self._display = display
+        self._busy = ""
+        self._goes_on = anyio.Event()  # whether the display may have to be kept up to date
         self._tasks = tasks
         # Drawing from one thread at a time keeps the events in their order.
         self._turn = anyio.CapacityLimiter(1)
@@ -49,12 +50,20 @@ class Show:
         """Shows the events of `stream` until it ends, also once the command has been cancelled."""
         self._tasks.start_soon(self._show, stream)
 
+    def say_busy(self, what: str = "") -> None:
+        """Takes `what` to go on while there are no events."""
+        self._busy = what
+        self._goes_on.set()
+
     async def tick(self) -> None:
-        """Keeps what goes on up to date, for ever."""
+        """Keeps what goes on up to date, for ever; while nothing does, no clock is looked at."""
         while True:
+            await self._goes_on.wait()
+            self._goes_on = anyio.Event()
             await anyio.sleep(_TICK)
-            tick = partial(self._display.tick, self.busy)
-            await anyio.to_thread.run_sync(tick, limiter=self._turn, abandon_on_cancel=True)
+            tick = partial(self._display.tick, self._busy)
+            if await anyio.to_thread.run_sync(tick, limiter=self._turn, abandon_on_cancel=True):
+                self._goes_on.set()
 
     def hurry(self) -> None:
         """The command was cancelled and is over: what is left to show has a moment."""
@@ -79,6 +88,7 @@ class Show:
                 self._display.show(event)
 
         await anyio.to_thread.run_sync(draw, limiter=self._turn, abandon_on_cancel=True)
+        self._goes_on.set()
 
 
 async def _pass_on(stream: EventStream, sender: MemoryObjectSendStream[Event]) -> None:
