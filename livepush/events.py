@@ -82,7 +82,10 @@ class FilesSynced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandExecute(Event):
-    """A command begins in a stage. One that began there before and has not returned was ended."""
+    """A command begins, in the container of a stage or in a build of it.
+
+    One that began in that container before and has not returned was ended by newer changes.
+    """
 
     name: ClassVar[str] = "commandExecute"
     stage_idx: int

@@ -58,7 +58,8 @@ Labels = Callable[[Stage | None], Mapping[str, str]]
 class StepFailedError(Exception):
     """A step that would fail the build, too; the text is for people, with its line.
 
-    `return_code` is the command's, None where the step is none; `hint` says what to do.
+    `return_code` is the command's, None where the step is none; `hint` says what to do. What is not
+    the step's own fault `may_pass`.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class StepFailedError(Exception):
         *,
         return_code: int | None = None,
         hint: str = "The next save tries it again.",
+        may_pass: bool = False,
     ) -> None:
         super().__init__(message)
         self.return_code = return_code
         self.hint = hint
+        self.may_pass = may_pass
 
 
 class _NotCached(Exception):  # noqa: N818  # a verdict, not a fault
@@ -141,6 +144,7 @@ class Executor:
         self._carries = False  # whether the application's container has been changed by a build
         self._images: dict[str, ImageFiles] = {}
         self._given: set[int] = set()  # stages whose builds may hold what only livepush was sent
+        self._building = anyio.Lock()
         self._mounts = tuple(mounts)
         self._journal = journal
         self._stages = {
@@ -469,6 +473,13 @@ class Executor:
 
     async def _build(self, action: Action) -> Performed:
         """Has a stage built; its container is then, or is made like, one of the new image."""
+        if not self._builder.legacy:
+            return await self._build_now(action)
+        # It builds the stages before as well, out of images that another build may remove.
+        async with self._building:
+            return await self._build_now(action)
+
+    async def _build_now(self, action: Action) -> Performed:
         old = self._stages[action.stage]
         built = await self._built(old.stage)
         older = self._played[action.stage].image

@@ -196,8 +196,11 @@ class _Follower:
             self._complaint, self._unseen = "", frozenset()
         if changes:
             self._presence.saves += 1
-            self._session.pushes.note(changes, since=since)
-            if triggers(changes):
+            pushed = triggers(changes)
+            # Nothing may be ended that nobody begins again.
+            overtakes = pushed and self._following.trigger != "manual"
+            self._session.pushes.note(changes, since=since, overtakes=overtakes)
+            if pushed:
                 self._lull.add(
                     {path for path in changes.changed if not is_dropping(path)},
                     anyio.current_time(),

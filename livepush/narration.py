@@ -92,6 +92,7 @@ class Narrator:
                     self._told_at = event.time
                     yield Line(f"  {self.activity}", "dim")
             case events.FilesSynced():
+                self._resume()
                 if self._verbose:
                     yield Line(f"  {_synced(event)}{self._where(event.stage_idx)}", "dim")
             case events.CommandExecute():
@@ -136,15 +137,17 @@ class Narrator:
         if not self._plan and not self._subject.rehearsed:
             yield Line(f"{what}: no step takes it" if paths else "nothing to do", "dim")
             return
-        self.activity, self._told_at = "copying files", event.time
+        self._resume()
+        self._told_at = event.time
         older = ", and what was owed" if paths - {*event.changed, *event.deleted} else ""
         yield Line(what + older if event.changed or event.deleted else what, "strong")
         if self._verbose or self._subject.rehearsed:
             yield from (Line(f"  {visible(line)}") for line in event.plan)
 
     def _execute(self, event: events.CommandExecute) -> Iterator[Line]:
-        yield from self._rest(event.stage_idx)  # of a command that newer changes have ended
         command, action = _short(event.command), self._action(event.stage_idx, event.command)
+        if action:  # in a container, where newer changes may have ended the one before
+            yield from self._rest(event.stage_idx)
         step = f"line {action.line}: {_short(action.text)}" if action else ""
         self._running[event.stage_idx] = _Command(command, step, event.time)
         self.activity = command
@@ -169,8 +172,7 @@ class Narrator:
             step = command.step if command else ""
             self._failure = f"{step or _short(event.command)} {ended}"
         taken = (event.time - command.began).total_seconds() if command else 0.0
-        others = [each.text for each in self._running.values()]
-        self.activity = others[-1] if others else "copying files"
+        self._resume()
         yield Line(f"  {whose}{ended} after {_seconds(taken)}", "dim")
 
     def _end(self, event: events.LivepushEnd) -> Iterator[Line]:
@@ -202,6 +204,11 @@ class Narrator:
 
     def _still_owed(self) -> str:
         return f"still owed: {_listed(self._owed)}" if self._owed else ""
+
+    def _resume(self) -> None:
+        """What goes on is a command, if one runs."""
+        running = [each.text for each in self._running.values()]
+        self.activity = running[-1] if running else "copying files"
 
     def _notice(self, event: events.Notice) -> Iterator[Line]:
         said = _flat(event.message) if event.line is None else self._at(event.line, event.message)

@@ -155,10 +155,12 @@ class Pushes:
             self.emit(events.ContainerStarted(container_id=self._executor.application))
         self._away = False
 
-    def note(self, changes: Changes, *, since: float | None = None) -> None:
-        """Owes `changes` from now on, and cancels the push that they overtake.
+    def note(self, changes: Changes, *, since: float | None = None, overtakes: bool = True) -> None:
+        """Owes `changes` from now on, and ends the commands that they overtake.
 
-        They have been heard of `since` then, by the monotonic clock.
+        Where that cancels the push, whoever notes them has to push; what is noted without another
+        push to come `overtakes` nothing. They have been heard of `since` then, by the monotonic
+        clock.
         """
         self._noted += 1
         self._news = self._news.then(changes)
@@ -166,7 +168,7 @@ class Pushes:
         with self._watch.over("plan"):
             plan = make_plan(self.graph, changes.changed, changes.deleted, self._leads())
             self._ledger = self._ledger.noted(plan)
-        if self._setbacks < _PATIENCE:
+        if overtakes and self._setbacks < _PATIENCE:
             self._setbacks += self._turns.overtake(self._is_overtaken)
         self._turns.stir()
 
@@ -234,7 +236,7 @@ class Pushes:
                 async with anyio.create_task_group() as stages:
                     await self._hand_out(stages)
         except StepFailedError as failure:
-            self._failing = failure.return_code != _KILLED
+            self._failing = not (failure.may_pass or failure.return_code == _KILLED)
             return self._failed(failure)
         if self._turns.are_overtaken:
             return replace(self._result, status="cancelled")
@@ -251,7 +253,10 @@ class Pushes:
                 turns.begin_anew()
                 self._take_up()
             self._ledger = self._ledger.settled(turns.busy)
-            for action in turns.may_begin(self._ledger.ready(self.graph, turns.busy)):
+            ready = self._ledger.ready(self.graph, turns.busy)
+            if joined < _JOINS:  # what waits can join before them
+                ready = (action for action in ready if not self._is_overtaken(action))
+            for action in turns.may_begin(ready):
                 stages.start_soon(self._carry_out, action, turns.begin(action))
             if not turns.busy:
                 return
@@ -267,7 +272,7 @@ class Pushes:
                 if found is None:
                     raise
                 reason = f"line {action.line}: {action.text}: {found.reason}"
-                raise StepFailedError(reason, hint=found.hint) from error
+                raise StepFailedError(reason, hint=found.hint, may_pass=True) from error
             except OSError as error:  # of a file of the context: all else is the engine's
                 raise _unreadable(action, error) from error
             if performed is None:
@@ -359,4 +364,5 @@ class Pushes:
 
 def _unreadable(action: Action, error: OSError) -> StepFailedError:
     what = f"{error.filename!r} could not be read" if error.filename else "a file could not be read"
-    return StepFailedError(f"line {action.line}: {action.text}: {what}: {error.strerror}")
+    reason = f"line {action.line}: {action.text}: {what}: {error.strerror}"
+    return StepFailedError(reason, may_pass=True)

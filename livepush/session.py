@@ -491,8 +491,9 @@ class Livepush:
         self._executor.adopt(graph, self._builder())
 
     async def _find_gone(self, paths: Collection[str]) -> None:
-        # Other steps may hold them as well, and nobody else will be told of it again.
-        self._pushes.note(await self.reread(paths))
+        # Other steps may hold them as well, and nobody else will be told of it again: it joins the
+        # push that found it out.
+        self._pushes.note(await self.reread(paths), overtakes=False)
 
     def _emit(self, event: Event) -> None:
         self._pushes.emit(event)

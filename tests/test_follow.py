@@ -312,6 +312,40 @@ async def test_only_a_demand_pushes(world: Open) -> None:
         await web.lands("/app/main", "two")
 
 
+@pytest.mark.parametrize(
+    ("trigger", "saved"), [("notify", "src/.main.swp"), ("manual", "src/main")]
+)
+async def test_no_command_is_ended_that_no_push_would_begin_again(
+    trigger: Trigger, saved: str, world: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = await world(f"FROM {BUSYBOX}\nCOPY src /app\nRUN sleep 1\n")
+    gate, demands = anyio.Event(), [anyio.Event(), anyio.Event()]
+    gate.set()
+
+    async def sleep(_: float) -> None:
+        await gate.wait()
+
+    async def demand() -> None:
+        await demands[0].wait()
+        demands.pop(0)
+
+    monkeypatch.setattr(web.engine, "_sleep", sleep)
+    is_manual = trigger == "manual"
+    async with ready(web, Following(trigger=trigger, demand=demand if is_manual else None)):
+        gate = anyio.Event()
+        web.told.clear()
+        web.write("src/main", "two")
+        demands[0].set()
+        await web.until(lambda: any(isinstance(e, events.CommandExecute) for e in web.told))
+        web.write(saved, "three")
+        async with asyncio.timeout(BOUND):
+            while not web.session.pushes.owes:  # noqa: ASYNC110  # no event tells
+                await asyncio.sleep(0)
+        gate.set()
+        await web.lands(f"/app/{Path(saved).name}", "three")
+    assert not any(isinstance(event, events.Cancel) for event in web.told)
+
+
 async def test_a_crowd_of_changes_is_not_pushed_in_crumbs(world: Open) -> None:
     web = await world()
     names = [f"src/d{serial % 40}/f{serial}" for serial in range(2000)]

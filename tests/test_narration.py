@@ -409,3 +409,8 @@ def test_of_commands_that_run_at_once_each_line_says_whose_it_is() -> None:
         "  │ ld",
     ]
     assert teller.activity == "make"
+    teller.tell(events.FilesSyncing(stage_idx=0, written=1, of=2))
+    assert teller.activity == "copying files: 1 of 2"
+    teller.tell(synced(0))
+    teller.tell(start("src/a.js"))
+    assert teller.activity == "make"

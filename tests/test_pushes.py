@@ -138,6 +138,7 @@ async def test_a_file_that_cannot_be_read_fails_the_push_and_stays_owed(
     assert result.message == (
         f"line 2: COPY deps /deps: 'deps' could not be read: {os.strerror(number)}"
     )
+    assert web.session.pushes.stuck  # until that has passed
     assert web.names().count("error") == 1
     monkeypatch.setattr(Context, "open_file", real)
     assert (await web.session.perform_livepush([])).status == "succeeded"

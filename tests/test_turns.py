@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from livepush.engine import Command, OutputSink
+from livepush.engine import Command, ImageConfig, OutputSink
 from livepush.errors import EngineError
 from livepush.events import CommandExecute, Event
-from livepush.model import Changes
+from livepush.model import Changes, Replay
 from livepush.push import PushResult
 from livepush.session import Livepush
-from livepush.testing import FakeEngine
+from livepush.span import Piece
+from livepush.testing import FakeEngine, FakeImage
 
 from .conftest import BUSYBOX
 
@@ -23,10 +24,12 @@ BOUND = 20.0
 # Commands sleep until their gates are open; the gates are called by the seconds.
 TEXT = f"""\
 FROM {BUSYBOX} AS one
+COPY both /both
 COPY a* /in/
 RUN sleep 1 && cat /in/a > /out
 COPY later /later
 FROM {BUSYBOX} AS two
+COPY both /both
 COPY b /b
 RUN sleep 2 && cat /b > /out
 FROM {BUSYBOX} AS three
@@ -76,8 +79,17 @@ class World:
 
 @pytest.fixture
 async def web(
-    tmp_path: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    fake_engine: FakeEngine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[World]:
+    """Its parameter, where it has one, is whether builds are the engine's own builder's: clean."""
+    legacy = getattr(request, "param", None)
+    replay: Replay = "in-place" if legacy is None else "clean"
+    files = fake_engine.files(fake_engine.add_container(BUSYBOX))
+    config = ImageConfig("", legacy=bool(legacy))
+    fake_engine.add_image(FakeImage(files, config), tag=BUSYBOX)
     world = World(tmp_path, fake_engine)
     opened = asyncio.Event()
 
@@ -86,11 +98,16 @@ async def web(
             await world.gates[seconds].wait()
 
     monkeypatch.setattr(fake_engine, "_sleep", sleep)
-    for name in ("a", "a.beside", "b", "later"):
+    (tmp_path / "both").mkdir()
+    for name in ("a", "a.beside", "b", "later", "both/it", "both/other"):
         (tmp_path / name).write_text("old")
     fake_engine.add_container(BUSYBOX, name="web")
     world.session = await Livepush.init(
-        context=tmp_path, container_id="web", dockerfile_content=TEXT, engine=fake_engine
+        context=tmp_path,
+        container_id="web",
+        dockerfile_content=TEXT,
+        engine=fake_engine,
+        replay=replay,
     )
     opened.set()
     for name in ("livepushStart", "commandExecute", "commandReturn", "containerRestart", "cancel"):
@@ -200,3 +217,76 @@ async def test_an_engine_that_fails_ends_them_all(
     web.open()
     assert (await web.session.pushes.again()).status == "succeeded"
     assert web.held() == ("new", "old", "new")
+
+
+async def test_what_a_copy_finds_gone_ends_no_command_of_another_stage(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No push would begin it again."""
+    real, slow = web.engine.put, list[str]()
+
+    async def vanishing(container: str, archive: AsyncIterable[Piece]) -> None:
+        if not slow:
+            slow.append(container)
+            await web.until(lambda: len(web.began()) == 1)
+            (web.root / "both/it").unlink()
+        await real(container, archive)
+
+    monkeypatch.setattr(web.engine, "put", vanishing)
+    push = web.begin("a", "b", "both/it")
+    await web.until(lambda: len(web.began()) == 1)
+    await web.until(lambda: web.session.pushes.owes)
+    web.open()
+    assert (await push).status == "succeeded"
+    assert web.session.pushes.settled
+    assert web.held() == ("new", "old", "new")
+
+
+async def test_a_command_waits_for_a_change_that_reaches_it(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came while files were copied, so that nothing was there to be ended."""
+    real, copied, go = web.engine.put, list[str](), asyncio.Event()
+
+    async def held(container: str, archive: AsyncIterable[Piece]) -> None:
+        copied.append(container)
+        await go.wait()
+        await real(container, archive)
+
+    monkeypatch.setattr(web.engine, "put", held)
+    push = web.begin("a", "b")
+    await web.until(lambda: len(copied) == 2)
+    newer = web.begin("both/it", "both/other")
+    await web.until(lambda: web.session.pushes.owes)
+    web.open()
+    go.set()
+    assert (await push).status == "succeeded"
+    assert (await newer).owed == ()
+    assert web.began() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("web", "at_once"), [(False, 2), (True, 1)], indirect=["web"])
+async def test_only_buildkit_builds_several_stages_at_once(
+    web: World, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, go, building = web.engine.build, asyncio.Event(), list[str]()
+    most = 0
+
+    async def build(*args: object, target: str, **options: object) -> str:
+        nonlocal most
+        building.append(target)
+        most = max(most, len(building))
+        await go.wait()
+        built = await real(*args, target=target, **options)  # type: ignore[arg-type]
+        building.remove(target)
+        return built
+
+    monkeypatch.setattr(web.engine, "build", build)
+    first = web.begin("b")
+    await web.until(lambda: building == ["two"])
+    second = web.begin("a")
+    await web.until(lambda: not web.session.pushes.owes)  # it has joined
+    await web.until(lambda: len(building) == at_once)
+    go.set()
+    await asyncio.gather(first, second)
+    assert most == at_once

@@ -48,7 +48,7 @@ DOCKERFILES: dict[Replay, tuple[str, ...]] = {
         f"FROM {BASE} AS one\nCOPY d /x\nFROM one\nCOPY b /b\nRUN sleep 1 && cat /x/a /b > /z\n",
         f"FROM {BASE}\nCOPY a /live\n#dev-cmd-live=x\nCOPY d /d\n",
         # Stages that are carried out at once, of which one waits for another.
-        f"FROM {BASE} AS one\nCOPY a d/a /x/\nRUN sleep 1 && cat /x/a > /y\nCOPY d/e /e\n"
+        f"FROM {BASE} AS one\nCOPY a b d/a /x/\nRUN sleep 1 && cat /x/a > /y\nCOPY d/e /e\n"
         f"FROM {BASE} AS two\nCOPY b /x\nRUN sleep 2 && cat /x > /y\n"
         f"FROM {BASE} AS three\nCOPY --from=two /y /x\nRUN sleep 1 && cat /x > /y\n"
         f"FROM {BASE}\nCOPY --from=one /y /e /one/\nCOPY --from=three /y /two\nCOPY d /app\n",
@@ -58,7 +58,7 @@ DOCKERFILES: dict[Replay, tuple[str, ...]] = {
         f"FROM {BASE}\nCOPY d /d\nRUN cat /d/a >> /d/b\nCOPY b /d/a\nRUN cat /d/a >> /log\n",
         f"FROM {BASE} AS one\nCOPY a /x\nRUN cat /x >> /y\n"
         f"FROM {BASE}\nCOPY --from=one /y /y\nRUN cat /y >> /z\nCOPY d /app\n",
-        f"FROM {BASE} AS one\nCOPY a /x\nRUN sleep 1 && cat /x >> /y\n"
+        f"FROM {BASE} AS one\nCOPY a b /x/\nRUN sleep 1 && cat /x/a >> /y\n"
         f"FROM {BASE} AS two\nCOPY b /x\nRUN sleep 2 && cat /x >> /y\n"
         f"FROM {BASE}\nCOPY --from=one /y /one\nCOPY --from=two /y /two\nCOPY d /app\n",
     ),
