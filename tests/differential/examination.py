@@ -224,7 +224,7 @@ class _Rounds:
         """Whether BuildKit fails for a link that a wildcard found, or found a directory with.
 
         One that leads nowhere, or in a circle, it follows all the same (moby/buildkit#4946), and
-        below one that leads to a file it looks for more.
+        below one that leads to a file it looks for more. So it does with those of a stage.
         """
         if not self._setting.buildkit:
             return False
@@ -239,7 +239,23 @@ class _Rounds:
             os.path.normpath(f"{self._root}/{target}" if target.is_absolute() else parent / target)
             for parent, target in ((path.parent, path.readlink()) for path in links)
         }
-        return missing is not None and str(self._root / missing[1]) in targets
+        if missing is None:
+            return False
+        return str(self._root / missing[1]) in targets or self._leads_nowhere(error, missing[1])
+
+    def _leads_nowhere(self, error: str, missing: str) -> bool:
+        """Whether a link of the stage that the failed step copies from leads to what is missing."""
+        stage = re.search(r">>> COPY --from=(?:stage)?(\d) ", error, re.IGNORECASE)
+        if stage is None:
+            return False
+        options = (*_QUICK, f"--target=stage{stage[1]}")
+        tree = self._bench.tree_of(self._bench.build(self._root, self._dockerfile, options=options))
+        targets = {
+            os.path.normpath(os.path.join(os.path.dirname(path), node.target))
+            for path, node in tree.items()
+            if node.target
+        }
+        return f"/{missing}" in targets and f"/{missing}" not in tree
 
 
 def _has_pushed(events: Sequence[WireEvent]) -> bool:
