@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,9 +19,9 @@ from livepush.push import _PATIENCE
 from livepush.session import Livepush
 from livepush.testing import FakeEngine
 
+from .conditions import until
 from .conftest import BUSYBOX
 
-BOUND = 20.0
 SLOW = f"FROM {BUSYBOX}\nCOPY deps /deps\nRUN sleep 60 && cat /deps > /out\nCOPY src /src\n"
 
 
@@ -49,11 +49,6 @@ class World:
     def names(self) -> list[str]:
         return [event.name for event in self.told]
 
-    async def until(self, met: Callable[[], bool]) -> None:
-        async with asyncio.timeout(BOUND):
-            while not met():  # noqa: ASYNC110  # any state of the session, not one event
-                await asyncio.sleep(0)
-
 
 @pytest.fixture
 async def web(
@@ -80,9 +75,9 @@ async def web(
 
 async def test_calling_off_ends_the_pushes_that_wait_as_well(web: World) -> None:
     first = web.begin("deps", "two")
-    await web.until(lambda: "commandExecute" in web.names())
+    await until(lambda: "commandExecute" in web.names())
     second = web.begin("src", "two")
-    await web.until(lambda: web.session.pushes.owes)
+    await until(lambda: web.session.pushes.owes)
     await web.session.cancel()
     assert [await first, await second] == ["cancelled", "cancelled"]
     assert web.names().count("livepushStart") == 1
@@ -93,9 +88,9 @@ async def test_calling_off_ends_the_pushes_that_wait_as_well(web: World) -> None
 
 async def test_closing_begins_no_push_that_waits(web: World) -> None:
     first = web.begin("deps", "two")
-    await web.until(lambda: "commandExecute" in web.names())
+    await until(lambda: "commandExecute" in web.names())
     second = web.begin("src", "two")
-    await web.until(lambda: web.session.pushes.owes)
+    await until(lambda: web.session.pushes.owes)
     await web.session.aclose()
     assert [await first, await second] == ["cancelled", "cancelled"]
     assert web.holds("/src") is None
@@ -147,10 +142,10 @@ async def test_a_file_that_cannot_be_read_fails_the_push_and_stays_owed(
 
 async def test_fifty_saves_behind_a_command_leave_it_alone_and_the_last_lands(web: World) -> None:
     pushes = [web.begin("deps", "two")]
-    await web.until(lambda: "commandExecute" in web.names())
+    await until(lambda: "commandExecute" in web.names())
     for serial in range(50):
         pushes.append(web.begin("src", str(serial)))
-        await web.until(lambda: web.session.pushes.owes)
+        await until(lambda: web.session.pushes.owes)
     web.gate.set()
     assert "cancelled" not in await asyncio.gather(*pushes)
     assert (web.names().count("commandExecute"), "cancel" in web.names()) == (1, False)
@@ -207,11 +202,11 @@ async def test_what_is_saved_all_the_time_does_not_keep_a_command_from_its_end(
     """Saves overtake the command only so often in a row; then it ends, and the last save lands."""
     pushes = [web.begin("deps", "0")]
     for serial in range(1, _PATIENCE + 3):
-        await web.until(lambda: web.names()[-1:] == ["commandExecute"])
+        await until(lambda: web.names()[-1:] == ["commandExecute"])
         pushes.append(web.begin("deps", str(serial)))
-        await web.until(lambda: web.session.pushes.owes)
+        await until(lambda: web.session.pushes.owes)
         if serial <= _PATIENCE:
-            await web.until(lambda: not web.session.pushes.owes)
+            await until(lambda: not web.session.pushes.owes)
     assert web.names().count("cancel") == _PATIENCE
     web.gate.set()
     ended = await asyncio.gather(*pushes)
@@ -220,7 +215,7 @@ async def test_what_is_saved_all_the_time_does_not_keep_a_command_from_its_end(
     # What came in between is forgotten: the next command can be overtaken as often.
     web.gate.clear()
     first = web.begin("deps", "again")
-    await web.until(lambda: web.names()[-1] == "commandExecute")
+    await until(lambda: web.names()[-1] == "commandExecute")
     second = web.begin("deps", "and again")
     assert await first == "cancelled"
     web.gate.set()
@@ -230,12 +225,12 @@ async def test_what_is_saved_all_the_time_does_not_keep_a_command_from_its_end(
 async def test_many_saves_that_end_one_command_count_once(web: World) -> None:
     """A command takes a moment to end."""
     first = web.begin("deps", "two")
-    await web.until(lambda: "commandExecute" in web.names())
+    await until(lambda: "commandExecute" in web.names())
     for _ in range(_PATIENCE):
         web.session.pushes.note(Changes(frozenset({"deps"})))
     assert await first == "cancelled"
     second = web.begin("deps", "three")
-    await web.until(lambda: web.names().count("commandExecute") == 2)
+    await until(lambda: web.names().count("commandExecute") == 2)
     third = web.begin("deps", "four")
     assert await second == "cancelled"
     web.gate.set()

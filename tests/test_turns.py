@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,9 @@ from livepush.session import Livepush
 from livepush.span import Piece
 from livepush.testing import FakeEngine, FakeImage
 
+from .conditions import until
 from .conftest import BUSYBOX
 
-BOUND = 20.0
 # Commands sleep until their gates are open; the gates are called by the seconds.
 TEXT = f"""\
 FROM {BUSYBOX} AS one
@@ -71,11 +71,6 @@ class World:
     def names(self) -> list[str]:
         return [event.name for event in self.told]
 
-    async def until(self, met: Callable[[], bool]) -> None:
-        async with asyncio.timeout(BOUND):
-            while not met():  # noqa: ASYNC110  # any state of the session, not one event
-                await asyncio.sleep(0)
-
 
 @pytest.fixture
 async def web(
@@ -119,11 +114,11 @@ async def web(
 
 async def test_they_run_at_once_and_who_copies_waits_for_them(web: World) -> None:
     push = web.begin("a", "b", "later")
-    await web.until(lambda: web.began() == [0, 1])
+    await until(lambda: web.began() == [0, 1])
     web.gates[2].set()
-    await web.until(lambda: web.began() == [0, 1, 2])
+    await until(lambda: web.began() == [0, 1, 2])
     web.gates[3].set()
-    await web.until(lambda: web.names().count("commandReturn") == 2)
+    await until(lambda: web.names().count("commandReturn") == 2)
     assert "containerRestart" not in web.names()  # nor is anything copied there
     assert web.held() == ("", "", "")
     web.gates[1].set()
@@ -135,7 +130,7 @@ async def test_they_run_at_once_and_who_copies_waits_for_them(web: World) -> Non
 async def test_where_one_fails_the_others_end_and_all_stays_owed(web: World) -> None:
     (web.root / "a").unlink()
     push = web.begin("b", deleted=["a"])
-    await web.until(lambda: web.began() == [0, 1])
+    await until(lambda: web.began() == [0, 1])
     later = Changes(frozenset({"later"}))
     web.session.once("commandReturn", lambda _: web.session.pushes.note(later))
     web.gates[1].set()
@@ -152,9 +147,9 @@ async def test_where_one_fails_the_others_end_and_all_stays_owed(web: World) -> 
 
 async def test_a_change_joins_where_no_step_of_its_stage_is_running(web: World) -> None:
     first = web.begin("a")
-    await web.until(lambda: web.began() == [0])
+    await until(lambda: web.began() == [0])
     second = web.begin("b")
-    await web.until(lambda: web.began() == [0, 1])
+    await until(lambda: web.began() == [0, 1])
     assert "cancel" not in web.names()
     web.open()
     assert await first == await second
@@ -163,9 +158,9 @@ async def test_a_change_joins_where_no_step_of_its_stage_is_running(web: World) 
 
 async def test_a_change_ends_the_command_that_it_reaches_and_no_other(web: World) -> None:
     first = web.begin("a", "b")
-    await web.until(lambda: web.began() == [0, 1])
+    await until(lambda: web.began() == [0, 1])
     second = web.begin("b", text="newer")
-    await web.until(lambda: web.began() == [0, 1, 1])
+    await until(lambda: web.began() == [0, 1, 1])
     web.open()
     assert await first == await second
     assert (await first).status == "succeeded"
@@ -175,7 +170,7 @@ async def test_a_change_ends_the_command_that_it_reaches_and_no_other(web: World
 
 async def test_a_change_that_reaches_all_commands_overtakes_the_push(web: World) -> None:
     first = web.begin("a", "b")
-    await web.until(lambda: web.began() == [0, 1])
+    await until(lambda: web.began() == [0, 1])
     second = web.begin("a", "b", text="newer")
     assert (await first).status == "cancelled"
     web.open()
@@ -185,7 +180,7 @@ async def test_a_change_that_reaches_all_commands_overtakes_the_push(web: World)
 
 async def test_what_is_called_off_is_owed_and_taken_up_again(web: World) -> None:
     push = web.begin("a", "b")
-    await web.until(lambda: web.began() == [0, 1])
+    await until(lambda: web.began() == [0, 1])
     await web.session.cancel()
     result = await push
     assert (result.status, result.owed) == ("cancelled", ("a", "b"))
@@ -209,7 +204,7 @@ async def test_an_engine_that_fails_ends_them_all(
 
     monkeypatch.setattr(web.engine, "run", failing)
     push = web.begin("a", "b")
-    await web.until(lambda: web.began() == [0, 1])
+    await until(lambda: web.began() == [0, 1])
     web.gates[2].set()
     with pytest.raises(EngineError, match="bakery"):
         await push
@@ -228,14 +223,14 @@ async def test_what_a_copy_finds_gone_ends_no_command_of_another_stage(
     async def vanishing(container: str, archive: AsyncIterable[Piece]) -> None:
         if not slow:
             slow.append(container)
-            await web.until(lambda: len(web.began()) == 1)
+            await until(lambda: len(web.began()) == 1)
             (web.root / "both/it").unlink()
         await real(container, archive)
 
     monkeypatch.setattr(web.engine, "put", vanishing)
     push = web.begin("a", "b", "both/it")
-    await web.until(lambda: len(web.began()) == 1)
-    await web.until(lambda: web.session.pushes.owes)
+    await until(lambda: len(web.began()) == 1)
+    await until(lambda: web.session.pushes.owes)
     web.open()
     assert (await push).status == "succeeded"
     assert web.session.pushes.settled
@@ -255,9 +250,9 @@ async def test_a_command_waits_for_a_change_that_reaches_it(
 
     monkeypatch.setattr(web.engine, "put", held)
     push = web.begin("a", "b")
-    await web.until(lambda: len(copied) == 2)
+    await until(lambda: len(copied) == 2)
     newer = web.begin("both/it", "both/other")
-    await web.until(lambda: web.session.pushes.owes)
+    await until(lambda: web.session.pushes.owes)
     web.open()
     go.set()
     assert (await push).status == "succeeded"
@@ -283,10 +278,10 @@ async def test_only_buildkit_builds_several_stages_at_once(
 
     monkeypatch.setattr(web.engine, "build", build)
     first = web.begin("b")
-    await web.until(lambda: building == ["two"])
+    await until(lambda: building == ["two"])
     second = web.begin("a")
-    await web.until(lambda: not web.session.pushes.owes)  # it has joined
-    await web.until(lambda: len(building) == at_once)
+    await until(lambda: not web.session.pushes.owes)  # it has joined
+    await until(lambda: len(building) == at_once)
     go.set()
     await asyncio.gather(first, second)
     assert most == at_once
