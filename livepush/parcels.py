@@ -15,7 +15,7 @@ from livepush.span import Piece, Span, whole
 LIMIT = 512 * 1024
 """Bytes of a file that is small."""
 
-_ENOUGH = 1024 * 1024  # bytes of a parcel, which is held in memory here and in the container
+_ENOUGH = 256 * 1024  # bytes of a parcel: while one is unpacked the next one is read
 _LIGHT = 32 * 1024  # bytes a member: with more, an upload is the quicker road
 _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)
@@ -24,13 +24,13 @@ _LONG = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """An archive without its end, how many `members` it has, and those that are directories.
+    """An archive without its end, the paths of its `files`, and those that are `directories`.
 
     It is `whole` where the stream holds nothing besides.
     """
 
     content: bytes
-    members: int
+    files: tuple[str, ...]
     directories: tuple[str, ...]
     whole: bool
 
@@ -41,13 +41,14 @@ class Parcel:
     @property
     def is_light(self) -> bool:
         """Whether it is rather many members than many bytes."""
-        return len(self.content) <= _LIGHT * self.members
+        return len(self.content) <= _LIGHT * (len(self.files) + len(self.directories))
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
     end: int
-    directory: str | None
+    path: str
+    is_directory: bool
 
 
 class Parcels:
@@ -62,7 +63,8 @@ class Parcels:
 
     async def take(self) -> Parcel | None:
         """The next parcel; None where what comes next is nothing for one."""
-        members, at = 0, 0
+        at = 0
+        files: list[str] = []
         directories: list[str] = []
         while not self.is_over and at < _ENOUGH:
             member = _member(self._begun, at)
@@ -78,15 +80,14 @@ class Parcels:
             if member is None:
                 self.is_over = await self._is_end(at)
                 break
-            members, at = members + 1, member.end
-            if member.directory is not None:
-                directories.append(member.directory)
-        if not members:
+            at = member.end
+            (directories if member.is_directory else files).append(member.path)
+        if not at:
             return None
         content = bytes(self._begun[:at])
         del self._begun[:at]
         whole, self._untouched = self._untouched and self.is_over, False
-        return Parcel(content, members, tuple(directories), whole)
+        return Parcel(content, tuple(files), tuple(directories), whole)
 
     def give_back(self, parcel: Parcel) -> None:
         """It was of no use: the rest begins with it."""
@@ -118,7 +119,7 @@ def _member(stream: bytes | bytearray, at: int) -> _Member | int | None:
 
     None for what is no small, plain member, as for the end of the archive.
     """
-    has_long_name = False
+    long_name = b""
     while True:
         header = stream[at : at + _BLOCK]
         if len(header) < _BLOCK:
@@ -126,21 +127,22 @@ def _member(stream: bytes | bytearray, at: int) -> _Member | int | None:
         kind, size = header[156:157], _number(header[124:136])
         if size is None or size > LIMIT:
             return None
-        at += _BLOCK + size + -size % _BLOCK
+        begin, at = at + _BLOCK, at + _BLOCK + size + -size % _BLOCK
         if kind not in _LONG:
             break
-        has_long_name = True
+        if kind == tarfile.GNUTYPE_LONGNAME:
+            long_name = bytes(stream[begin : begin + size])
     if len(stream) < at:
         return at
+    name = (long_name or bytes(header[:100])).partition(b"\0")[0].rstrip(b"/")
+    path = "/" + name.decode(errors="surrogateescape")
     if kind == tarfile.DIRTYPE:
-        name = bytes(header[:100]).partition(b"\0")[0].rstrip(b"/")
-        if has_long_name or b"\n" in name:
-            return None  # a request is one line
-        return _Member(at, "/" + name.decode(errors="surrogateescape"))
+        # A request is one line.
+        return None if long_name or b"\n" in name else _Member(at, path, is_directory=True)
     # Not every `tar` gives links to their owner.
     is_roots = not (_number(header[108:116]) or _number(header[116:124]))
     is_plain = kind == tarfile.REGTYPE or (kind == tarfile.SYMTYPE and is_roots)
-    return _Member(at, None) if is_plain else None
+    return _Member(at, path, is_directory=False) if is_plain else None
 
 
 def _number(field: bytes | bytearray) -> int | None:

@@ -1,4 +1,4 @@
-"""A Perl for the shell that stays in a container: it places a few files without a process more.
+"""A Perl for the shell that stays in a container: it writes files without a process more.
 
 Debian and what is made from it always hold a Perl, which their package tools are written in. To
 start `dd`, `tar` and `mv` is most of what a save costs in a container, while all that they do for
@@ -13,10 +13,11 @@ ABLE = '[ "$(echo : | perl -e "$place" "$functions")" = 0 ]'
 `$place` is `PLACE`, and `$functions` what it is given.
 """
 
-# Who is not told by octal numbers, and what is no plain file, is for `tar`. What stands behind a
-# request's line is taken for a shell as well: one that cannot start `dd` would leave it there, and
-# it would look like requests. Where no shell can be started, Perl would warn, and try for ever: the
-# warning ends it.
+# Who is not told by octal numbers, and what is no plain file or directory, is for `tar`. What
+# stands behind a request's line is taken for a shell as well: one that cannot start `dd` would
+# leave it there, and it would look like requests. Where no shell can be started, Perl would warn,
+# and try for ever: the warning ends it. To rename over a file has some file systems write it out at
+# once, which for many files takes longer than all else: those are removed first, a moment before.
 PLACE = r"""
 use Fcntl;
 use warnings FATAL => 'pipe';
@@ -35,12 +36,20 @@ sub words {
   return @words;
 }
 sub members {
-  my ($archive, $at, @members) = (shift, 0);
+  my ($archive, $at, $long, @members) = (shift, 0, '');
   while ((my $header = substr $archive, $at, 512) =~ /[^\0]/) {
-    my ($mode, $uid, $gid, $size, $time, $kind) = unpack 'x100 A8 A8 A8 A12 A12 x8 A1', $header;
-    return if $kind !~ /^[0L]$/ || grep { !/^[0-7]+$/ } $mode, $uid, $gid, $size, $time;
+    my ($name, $mode, $uid, $gid, $size, $time, $kind)
+      = unpack 'Z100 A8 A8 A8 A12 A12 x8 A1', $header;
+    return if $kind !~ /^[05L]$/ || grep { !/^[0-7]+$/ } $mode, $uid, $gid, $size, $time;
     ($at, $size) = ($at + 512, oct $size);
-    push @members, [$at, $size, oct($mode) & 07777, oct $uid, oct $gid, oct $time] if $kind eq '0';
+    if ($kind eq 'L') {
+      $long = unpack 'Z*', substr $archive, $at, $size;
+    } else {
+      my $path = '/' . ($long ne '' ? $long : $name) =~ s{/$}{}r;
+      my @numbers = ($size, oct($mode) & 07777, oct $uid, oct $gid, oct $time);
+      push @members, [$at, @numbers, $path, $kind eq '5'];
+      $long = '';
+    }
     $at += $size + -$size % 512;
   }
   return @members;
@@ -69,16 +78,46 @@ sub placed {
   unlink @places if !$done;
   return $done;
 }
+sub extracted {
+  my ($archive, $mark, $members) = @_;
+  my ($number, @directories) = (0);
+  for my $member (@$members) {
+    my (undef, undef, $mode, $uid, $gid, undef, $path, $is_directory) = @$member;
+    if ($is_directory) {
+      return if -l $path || !(-d $path || mkdir $path);
+      return if !chown($uid, $gid, $path) || !chmod $mode, $path;
+      push @directories, $member;
+      next;
+    }
+    my $place = ($path =~ m{^(.*/)}s)[0] . $mark . $number++;
+    my $done = written($place, $archive, @$member);
+    unlink $path if $done;
+    if (!$done || !rename $place, $path) {
+      unlink $place;
+      return;
+    }
+  }
+  utime $_->[5], $_->[5], $_->[6] or return for @directories;
+  return 1;
+}
+sub removed {
+  my (undef, undef, undef, @paths) = @_;
+  return !grep { !unlink && lstat } @paths;
+}
 while (defined(my $request = <STDIN>)) {
   exit if $request !~ /\n$/;
   my ($line, $long) = ($request, '');
   $line = $long = take($1) if $request =~ /^long (\d+)$/;
-  my ($verb, $size) = $line =~ /^(place|extract) (\d+)/;
+  my ($verb, $size, $mark) = $line =~ /^(place|extract) (\d+) (\S+)/;
   my $archive = $verb ? take($size) : '';
-  my (undef, undef, $mark, @paths) = $verb eq 'place' ? words($line) : ();
-  my @members = $verb eq 'place' ? members($archive) : ();
+  my @members = $verb ? members($archive) : ();
+  my (undef, undef, undef, @paths) = @members && $verb eq 'place' ? words($line) : ();
   my $done;
-  if ($verb eq 'place' && @members == @paths) {
+  if ($line =~ /^rm -rf -- / && removed(words($line))) {
+    $done = 1;
+  } elsif (@members && $verb eq 'extract') {
+    $done = extracted(\$archive, $mark, \@members);
+  } elsif (@members && @members == @paths) {
     $done = placed(\$archive, $mark, \@paths, \@members);
   } elsif (open my $input, '|-', '/bin/sh', '-c', "$functions\n$request") {
     print $input $long, $archive;

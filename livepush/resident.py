@@ -84,12 +84,13 @@ class Resident:
 
         False where it may not all be there. Raises as `settle` does.
         """
-        if parcel.whole and parcel.members <= _FEW and not parcel.directories:
+        if parcel.whole and len(parcel.files) <= _FEW and not parcel.directories:
             return await self.place(parcel.archive)
         if not parcel.is_light:
             return False
         archive = parcel.archive
-        return await self._ask(shell.extracting(len(archive), parcel.directories), archive)
+        request = shell.extracting(len(archive), self._mark, parcel.directories)
+        return await self._ask(request, archive, self._places(parcel.files))
 
     async def place(self, archive: bytes) -> bool:
         """Extracts a whole tar stream at `/`; False where it may not all be there. Raises as
@@ -99,9 +100,8 @@ class Resident:
         if renamed is None:
             return False
         paths, archive = renamed
-        litter = [_place(path, self._mark, number) for number, path in enumerate(paths)]
         request = shell.placing(len(archive), self._mark, paths)
-        return await self._ask(request, archive, litter)
+        return await self._ask(request, archive, self._places(paths))
 
     async def remove(self, paths: Sequence[str], directories: Sequence[str]) -> bool:
         """Removes `paths` with all below them, then the empty ones of `directories`.
@@ -130,6 +130,9 @@ class Resident:
                 task.cancel()
                 await asyncio.wait({task})
         await self._hang_up()
+
+    def _places(self, paths: Sequence[str]) -> list[str]:
+        return [_place(path, self._mark, number) for number, path in enumerate(paths)]
 
     async def _hang_up(self) -> None:
         talk, self._talk = self._talk, None

@@ -186,7 +186,7 @@ unpack() {
 }
 extract() {
   size=$1 status=0
-  shift
+  shift 2
   for path; do
     [ ! -L "$path" ] && { [ -d "$path" ] || [ ! -e "$path" ]; } || status=1
   done
@@ -303,9 +303,12 @@ def placing(size: int, mark: str, paths: Sequence[str]) -> bytes:
     return _request("place", str(size), mark, *paths)
 
 
-def extracting(size: int, directories: Sequence[str]) -> bytes:
-    """To be followed by `size` bytes of an archive, of which these are the directories."""
-    return _request("extract", str(size), *directories)
+def extracting(size: int, mark: str, directories: Sequence[str]) -> bytes:
+    """To be followed by `size` bytes of an archive, of which these are the directories.
+
+    Each of its files may have the name `mark` with its number, from 0, beside its path meanwhile.
+    """
+    return _request("extract", str(size), mark, *directories)
 
 
 def removing(paths: Sequence[str], directories: Sequence[str]) -> Iterator[bytes]:

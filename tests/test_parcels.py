@@ -26,7 +26,7 @@ async def divided(archive: bytes, size: int = 700) -> tuple[list[list[str]], byt
     found = []
     while parcel := await parcels.take():
         found.append(named(parcel.archive))
-        assert parcel.members == len(found[-1])
+        assert len(parcel.files) + len(parcel.directories) == len(found[-1])
     return found, await whole(parcels.rest())
 
 

@@ -24,6 +24,8 @@ RENAMES = {"perl": "rename $places", "sh": "mv -f"}
 SLOW = {"perl": "select(undef, undef, undef, 0.2) || rename $places", "sh": "sleep 0.2; mv -f"}
 FAILING = {"perl": "$_ && rename $places", "sh": "[ $number != 0 ] && mv -f"}
 DYING = {"perl": "kill(KILL => $$) && rename $places", "sh": "kill -KILL $$; mv -f"}
+# Of one file among many; without a Perl it is `tar` that writes these.
+REPLACES = "!rename $place, $path"
 PLACES = {"perl": "sub placed {", "sh": "place() {"}
 ASLEEP = {"perl": "sub placed { sleep 1000;", "sh": "place() { exec sleep 1000;"}
 
@@ -180,6 +182,21 @@ async def test_many_requests_one_after_another(
     assert connection.opened == 1
 
 
+async def test_with_a_perl_no_tool_is_started_for_files_to_remove(tmp_path: Path) -> None:
+    program = shell.resident("name")[2].replace('echo "$value"', "echo ffffffff")
+    started = "open my $input"
+    assert started in program
+    program = program.replace(started, f"$line !~ /^rm/ && {started}")
+    (tmp_path / "it's").touch()
+    (tmp_path / "link").symlink_to("directory")
+    (tmp_path / "directory").mkdir()
+    async with opened(Local(program)) as resident:
+        files = [str(tmp_path / name) for name in ("it's", "link", "never there")]
+        assert await resident.remove(files, [])
+        assert names(tmp_path) == {"directory"}
+        assert await resident.remove([str(tmp_path / "directory")], []), "which is for `rm`"
+
+
 async def test_a_long_request_is_no_other(
     resident: Resident, connection: Local, tmp_path: Path
 ) -> None:
@@ -294,7 +311,8 @@ async def test_what_is_extracted_is_never_taken_for_requests(
 ) -> None:
     connection.program = connection.program.replace(function, failing)
     lines = b"\necho >%b\n" % bytes(tmp_path / "asked")
-    items = [_item(tmp_path / f"{number}", lines) for number in range(40)]
+    link = Item(str(tmp_path / "link").lstrip("/"), "link", target="0")  # which is for `tar`
+    items = [link, *(_item(tmp_path / f"{number}", lines) for number in range(40))]
     async with opened(connection) as resident:
         assert not await extracted(resident, *items)
         await resident.settle()
@@ -394,6 +412,43 @@ async def test_many_files_come_one_after_another(
     assert (tmp_path / "old").read_bytes() == b"before"
     assert not (tmp_path / "to old").is_symlink()
     assert connection.opened == 1
+
+
+async def test_with_a_perl_no_tool_is_started_for_many_either(
+    connection: Local, tmp_path: Path
+) -> None:
+    connection.program = connection.program.replace("tar -xpf -", "false")
+    directory = Item(str(tmp_path / "d").lstrip("/"), "dir", mode=0o1750)
+    many = [_item(tmp_path / f"d/{number}", b"%d" % number, 0o4711) for number in range(40)]
+    async with opened(connection) as resident:
+        assert await extracted(resident, directory, *many) == (connection.tool == "perl")
+    if connection.tool == "perl":
+        assert names(tmp_path / "d") == {str(number) for number in range(40)}
+        assert {each.stat().st_mode & 0o7777 for each in (tmp_path / "d").iterdir()} == {0o4711}
+        assert (tmp_path / "d").stat().st_mode & 0o7777 == 0o1750
+        assert {each.stat().st_mtime for each in (tmp_path / "d", tmp_path / "d/0")} == {0}
+
+
+async def test_what_stands_in_the_way_of_many_is_for_others(
+    resident: Resident, tmp_path: Path
+) -> None:
+    (tmp_path / "7/below").mkdir(parents=True)
+    many = [_item(tmp_path / f"{number}") for number in range(40)]
+    assert not await extracted(resident, *many)
+    assert names(tmp_path) <= {str(number) for number in range(40)}
+    assert (tmp_path / "7/below").is_dir()
+
+
+async def test_a_perl_that_dies_among_many_tells_its_litter(tmp_path: Path) -> None:
+    program = shell.resident("name")[2].replace('echo "$value"', "echo ffffffff")
+    assert REPLACES in program
+    dying = f"$number == 9 && kill(KILL => $$) || {REPLACES}"
+    many = [_item(tmp_path / f"{number}") for number in range(40)]
+    async with opened(Local(program.replace(REPLACES, dying))) as resident:
+        assert not await extracted(resident, *many)
+        left = names(tmp_path) - {str(number) for number in range(40)}
+        assert len(left) == 1
+        assert left <= {Path(path).name for path in resident.litter}
 
 
 @pytest.mark.parametrize("there", ["file", "link to a directory", "link to nowhere"])
