@@ -5,7 +5,8 @@
 - What has changed is looked at once more a little later: not every write is reported. Where that
   takes no time, everything is: a write through another name of a file (a hard link) is reported
   under that name only.
-- A push begins when the changes have come to rest, and whatever keeps changing cannot hold it up.
+- A push begins at once, and its commands when the changes have come to rest; whatever keeps
+  changing cannot hold these up.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from livepush.unsettled import Unsettled
 from livepush.watch import EVERYTHING, Hints, Watcher
 
 _NO_TIME = 0.05  # seconds; a look at everything that takes no longer may follow each change
+_REPLACED = 0.002  # seconds between the end of a file and its successor
 
 Trigger = Literal["notify", "polling", "manual"]
 
@@ -224,12 +226,22 @@ class _Follower:
             self._tell(error)  # of the ignore file: the one before holds until it is mended
             changes = await session.reread(hints)
         self._controls = controls
+        if changes.deleted:
+            changes = changes.then(await self._come_again(changes.deleted))
         if not self._unsettled.is_due(session.tree, changes.changed):
             return changes
         again = await anyio.to_thread.run_sync(
             self._unsettled.look, session.context, session.tree, changes.changed
         )
         return changes.then(Changes(again - changes.deleted))
+
+    async def _come_again(self, gone: frozenset[str]) -> Changes:
+        """What is there again: whoever replaces a file by removing it first has it gone so long."""
+        await anyio.sleep(_REPLACED)
+        try:
+            return await self._session.reread(gone)
+        except LivepushError:
+            return Changes()  # whoever looks next tells what is wrong; what is gone is owed
 
     async def _compare_dockerfile(self) -> None:
         """A changed Dockerfile is answered by a rebuild, unless it says the same as before."""
@@ -268,7 +280,7 @@ class _Follower:
                 continue  # it has joined the push before
             if self._behind:
                 self._behind = not await recovery.catch_up(self._session, self._tell, tries=1)
-            self._presence.waits = await recovery.push(self._session, self._tell)
+            self._presence.waits = await recovery.push(self._session, self._tell, self._rest)
             self._presence.hurry()  # once more, with that known
 
     async def _begin(self) -> None:
@@ -301,16 +313,19 @@ class _Follower:
             await self._look(EVERYTHING)
             return
         await self._wake.wait()
-        while (left := self._left()) > 0:
+        while (left := self._lull.left(anyio.current_time())) > 0:
             self._wake = anyio.Event()
             with anyio.move_on_after(left):
                 await self._wake.wait()
         self._wake = anyio.Event()
         self._lull.end()
 
-    def _left(self) -> float:
+    def _rest(self) -> float:
+        """For how long commands and restarts have to wait; nobody who demands a push does."""
+        if self._following.demand is not None:
+            return 0.0
         looking = self._look_began if self._looking.locked() else math.inf
-        return self._lull.left(anyio.current_time(), looking=looking)
+        return self._lull.rest(anyio.current_time(), looking=looking)
 
     def _tell(self, error: LivepushError) -> None:
         self._session.pushes.emit(events.Error(message=error.message, hint=error.hint))

@@ -1,8 +1,9 @@
-"""When a push may begin: at once after a save, and in one go after a crowd of changes. Pure.
+"""When a push may begin, and what it leads to: at once, or after a crowd of changes. Pure.
 
-A branch switch or an installation writes thousands of files for seconds. The more paths have
-changed, and the longer they have been coming, the longer nothing new may come before a push begins;
-what is written all the time does not hold it up, because the same path again is nothing new.
+A branch switch or an installation writes thousands of files for seconds. They are copied as they
+come, but commands and restarts wait until all are there: the more paths have changed, and the
+longer they have been coming, the longer nothing new may come before these begin. What is written
+all the time does not hold them up, because the same path again is nothing new.
 
 Many programs replace a file by removing it first. So what is gone is given a moment to come again.
 """
@@ -18,7 +19,8 @@ _SHARE = 0.25  # of the time that it took to come
 _QUIET = 0.2  # s of quiet at most
 _REPLACED = 0.02  # s for a path that is gone to come again
 _GLANCE = 0.01  # s; between two questions whether what is being looked at belongs to it
-_CROWD = 30.0  # s; a crowd that goes on for longer is pushed in parts
+_CROWD = 30.0  # s; a crowd that goes on for longer is taken in parts
+_PART = 1.0  # s; for what a part leads to to begin
 _DEBOUNCES = 10  # so many debounces long is the wait at most
 
 
@@ -30,39 +32,48 @@ class Lull:
 
     def __init__(self, debounce: float = 0.0) -> None:
         self._debounce = debounce
-        self._paths: set[str] = set()
+        self._waits = False
+        self._first = self._last = -math.inf
         self._gone: dict[str, float] = {}  # since when
-        self._first = self._last = self._last_new = -math.inf
+        self._crowd: set[str] = set()
+        self._began = self._last_new = -math.inf
 
     def add(self, changed: Collection[str], now: float, *, gone: Collection[str] = ()) -> None:
         """Changes of paths have come, of which some are `gone` by now."""
         paths = {*changed, *gone}
-        if not self._paths:
-            self._first = now
-        if not self._paths.issuperset(paths):
+        if not self._waits:
+            self._first, self._waits = now, True
+        self._last = now
+        if now > min(self._last_new + _QUIET, self._began + _CROWD + _PART):
+            self._crowd, self._began = set(), now
+        if not self._crowd.issuperset(paths):
             self._last_new = now
-        self._paths.update(paths)
+        self._crowd.update(paths)
         self._gone = {path: since for path, since in self._gone.items() if path not in changed}
         self._gone = dict.fromkeys(gone, now) | self._gone
-        self._last = now
 
-    def left(self, now: float, *, looking: float = math.inf) -> float:
-        """For how long the push still has to wait; not positive when it may begin.
+    def left(self, now: float) -> float:
+        """For how long the push still has to wait; not positive when it may begin."""
+        back = min(self._gone.values(), default=-math.inf) + _REPLACED
+        debounce = min(self._last + self._debounce, self._first + _DEBOUNCES * self._debounce)
+        return max(back, debounce) - now
+
+    def rest(self, now: float, *, looking: float = math.inf) -> float:
+        """For how long what it leads to has to wait, for more of the same crowd to come.
 
         While somebody is `looking` at what else has changed, since then, a crowd need not be all
         there. A look that began when it was over does not count.
         """
-        others = len(self._paths) - 1
-        long = max(_LEAST, _SHARE * (self._last_new - self._first))
+        others = len(self._crowd) - 1
+        if others < 1:
+            return 0.0
+        long = max(_LEAST, _SHARE * (self._last_new - self._began))
         rest = self._last_new + min(_EACH * others, long, _QUIET)
-        rest = max(rest, min(self._gone.values(), default=-math.inf) + _REPLACED)
-        if looking <= rest and others > 0:
+        if looking <= rest:
             rest = max(rest, now + _GLANCE)
-        crowd = min(rest, self._first + _CROWD)
-        debounce = min(self._last + self._debounce, self._first + _DEBOUNCES * self._debounce)
-        return max(crowd, debounce) - now
+        return min(rest, self._began + _CROWD) - now
 
     def end(self) -> None:
         """A push begins, and takes all that waits."""
-        self._paths.clear()
+        self._waits = False
         self._gone.clear()

@@ -21,6 +21,7 @@ Tone = Literal["plain", "strong", "dim", "good", "bad", "warn"]
 
 _MOST = 3  # names in a list
 _PACE = 5.0  # seconds between two lines that tell how far the copying is
+_CROWD = 1.0  # seconds in which what joins a push is told in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,9 @@ class Narrator:
         self._verbose = verbose
         self._plan = Plan()
         self._owed: tuple[str, ...] = ()
+        self._push: int | None = None  # that goes on
+        self._more: set[str] = set()  # paths that have joined it, and are still to be told
+        self._told_of_it = datetime.now(UTC)
         self._running: dict[int, _Command] = {}  # by stage
         self._told_at = datetime.now(UTC)  # how far the copying is
         self._failure = ""
@@ -81,6 +85,8 @@ class Narrator:
         return list(self._told(event))
 
     def _told(self, event: Event) -> Iterator[Line]:
+        if not isinstance(event, events.LivepushStart | events.FilesSyncing | events.FilesSynced):
+            yield from self._joined(event)
         match event:
             case events.Ready():
                 yield self._ready(event)
@@ -130,19 +136,38 @@ class Narrator:
         return Line(visible(text), "strong")
 
     def _start(self, event: events.LivepushStart) -> Iterator[Line]:
-        paths = {*event.changed, *event.deleted, *self._owed}
-        self._plan = make_plan(self.graph, paths, ())
+        news = {*event.changed, *event.deleted}
+        joins = self._push is not None and self._push == event.push
+        self._push = event.push
+        paths = news if joins else news | {*self._owed}
+        plan = make_plan(self.graph, paths, ())
+        self._plan = self._plan.merged(plan) if joins else plan
+        in_full = self._verbose or self._subject.rehearsed
+        if joins and not in_full:
+            self._more |= news if plan else set()
+            if (event.time - self._told_of_it).total_seconds() >= _CROWD:
+                yield from self._joined(event)
+            return
         self._failure, self._rebuild, self._explained = "", False, False
         what = _changed(event)
         if not self._plan and not self._subject.rehearsed:
             yield Line(f"{what}: no step takes it" if paths else "nothing to do", "dim")
             return
         self._resume()
-        self._told_at = event.time
-        older = ", and what was owed" if paths - {*event.changed, *event.deleted} else ""
-        yield Line(what + older if event.changed or event.deleted else what, "strong")
-        if self._verbose or self._subject.rehearsed:
+        self._told_at = self._told_of_it = event.time
+        older = ", and what was owed" if paths - news else ""
+        yield Line(what + older if news else what, "strong")
+        if in_full:
             yield from (Line(f"  {visible(line)}") for line in event.plan)
+
+    def _joined(self, event: Event) -> Iterator[Line]:
+        """What has joined the push since that was told last."""
+        if self._more:
+            self._told_of_it = event.time
+            only = len(self._more) == 1
+            more = _listed(self._more) if only else f"{len(self._more):,} more files"
+            yield Line(f"and {more}", "strong")
+        self._more = set()
 
     def _execute(self, event: events.CommandExecute) -> Iterator[Line]:
         command, action = _short(event.command), self._action(event.stage_idx, event.command)
@@ -180,13 +205,13 @@ class Narrator:
             yield from self._rest(stage.index)
         self._running.clear()
         was_active, self.activity = bool(self.activity), ""
-        self._owed = event.owed
+        self._owed, self._push = event.owed, None
         if self._subject.rehearsed:
             return
         if event.status == "succeeded":
             yield Line(f"✓ live in {_seconds(event.seconds)}", "good")
         elif event.status == "cancelled":
-            yield Line(_joined("cancelled", self._still_owed()), "warn")
+            yield Line(_together("cancelled", self._still_owed()), "warn")
         elif event.status == "failed":
             yield Line(f"✗ {self._failed()}", "bad")
         elif was_active:
@@ -196,11 +221,11 @@ class Narrator:
 
     def _failed(self) -> str:
         if self._rebuild and not self._failure:
-            return _joined(self._still_owed() or "failed", "only a rebuild brings it")
+            return _together(self._still_owed() or "failed", "only a rebuild brings it")
         if self._explained and not self._failure:
             return self._still_owed() or "failed"
         again = f"{self._subject.again} tries it again" if self._subject.again else ""
-        return _joined(self._failure or "failed", self._still_owed(), again)
+        return _together(self._failure or "failed", self._still_owed(), again)
 
     def _still_owed(self) -> str:
         return f"still owed: {_listed(self._owed)}" if self._owed else ""
@@ -278,7 +303,7 @@ def _listed(paths: Collection[str]) -> str:
     return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
-def _joined(*parts: str) -> str:
+def _together(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 

@@ -10,6 +10,8 @@
   at the end of every push, and holds up nothing else.
 - That the application's container has stopped, and that it runs again, is told once each, whoever
   finds it so: a push as it is about to restart it, or who looks at it now and then.
+- While a crowd of changes is coming, only copies are carried out: commands and restarts wait until
+  all of it is there, and happen once.
 - What is written all the time holds up nothing: a push that was set back so often is carried to
   its end, and what has come by then is the next one's.
 - What is owed is in `livepush.ledger`; nothing else remembers anything.
@@ -39,11 +41,18 @@ from livepush.stopwatch import Part, Stopwatch
 from livepush.turns import Turns
 
 Tell = Callable[[LivepushError], None]
+Rest = Callable[[], float]
+"""For how many seconds all but copies of the context have to wait, since more is coming."""
 
 _PATIENCE = 60  # times in a row that newer changes may end a command
 _JOINS = 30  # times that newer changes may join a push
 _KILLED = 128 + 9  # the status of a command that may have ended with its container
 _PARTS: Mapping[Verb, Part] = {"run": "run", "build": "run", "restart": "restart"}
+
+
+def no_rest() -> float:
+    """Nothing more is coming."""
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +194,16 @@ class Pushes:
         """
         return [action.verb for action in self._ledger.owed.actions[:1]] == ["restart"]
 
-    async def again(self, tell: Tell | None = None) -> PushResult:
+    async def again(self, tell: Tell | None = None, rest: Rest = no_rest) -> PushResult:
         """A push of what is still owed, although nothing has changed. Raises as `push` does."""
         self._noted += 1
-        return await self.push(tell)
+        return await self.push(tell, rest)
 
-    async def push(self, tell: Tell | None = None) -> PushResult:
+    async def push(self, tell: Tell | None = None, rest: Rest = no_rest) -> PushResult:
         """One push of all that is owed; the result of the one that took it up, if one has.
 
-        Raises `EngineError` and `ContainerNotRunningError`, which `tell` takes before the end of
+        It goes on for as long as there is `rest`, and takes up what comes meanwhile. Raises
+        `EngineError` and `ContainerNotRunningError`, which `tell` takes before the end of
         the push is told; what was owed still is.
         """
         mine, calls_off = self._noted, self._calls_off
@@ -210,7 +220,7 @@ class Pushes:
             outcome = PushResult(self._serial, "cancelled")
             try:
                 with anyio.CancelScope() as self._scope:
-                    outcome = await self._carried_out()
+                    outcome = await self._carried_out(rest)
             except LivepushError as error:
                 outcome = replace(outcome, status="failed", message=error.message)
                 if tell is not None:
@@ -228,13 +238,13 @@ class Pushes:
         async with self._lock:
             return
 
-    async def _carried_out(self) -> PushResult:
+    async def _carried_out(self, rest: Rest) -> PushResult:
         self._take_up()
         self._result = PushResult(self._serial, "failed" if self._ledger.aside else "nothing")
         try:
             with ungrouped():
                 async with anyio.create_task_group() as stages:
-                    await self._hand_out(stages)
+                    await self._hand_out(stages, rest)
         except StepFailedError as failure:
             self._failing = not (failure.may_pass or failure.return_code == _KILLED)
             return self._failed(failure)
@@ -243,24 +253,28 @@ class Pushes:
         self._setbacks = 0
         return replace(self._result, status="failed") if self._ledger.aside else self._result
 
-    async def _hand_out(self, stages: TaskGroup) -> None:
+    async def _hand_out(self, stages: TaskGroup, rest: Rest) -> None:
         """Has all that is owed carried out, until there is nothing that may be."""
         turns, joined = self._turns, 0
         while not (turns.have_failed or turns.are_overtaken):
+            left = rest()
             joins = not turns.busy or self._ledger.may_join(self.graph, turns.busy)
-            if self.owes and joins and joined < _JOINS:
-                joined += 1
+            if self.owes and joins and (left > 0 or joined < _JOINS):
+                joined += left <= 0
                 turns.begin_anew()
                 self._take_up()
             self._ledger = self._ledger.settled(turns.busy)
             ready = self._ledger.ready(self.graph, turns.busy)
-            if joined < _JOINS:  # what waits can join before them
+            if left > 0:
+                ready = (action for action in ready if action.verb == "sync")
+            elif joined < _JOINS:  # what waits can join before them
                 ready = (action for action in ready if not self._is_overtaken(action))
             for action in turns.may_begin(ready):
                 stages.start_soon(self._carry_out, action, turns.begin(action))
-            if not turns.busy:
+            if not turns.busy and left <= 0:
                 return
-            await turns.moved()
+            with anyio.move_on_after(left if left > 0 else None):
+                await turns.moved()
 
     async def _carry_out(self, action: Action, scope: anyio.CancelScope) -> None:
         """Raises `StepFailedError`, and `EngineError` where it is the engine that fails."""

@@ -24,7 +24,7 @@ from livepush.errors import (
     LivepushError,
     NoShellError,
 )
-from livepush.push import Pushes, Tell
+from livepush.push import Pushes, Rest, Tell, no_rest
 
 _TRIES = 6  # pushes in a row that the engine may break off
 _FIRST, _LONGEST = 0.25, 2.0  # seconds between two tries, twice as long each time
@@ -71,11 +71,11 @@ async def catch_up(session: Recovering, tell: Tell, *, tries: int = _TRIES) -> b
     return False
 
 
-async def push(session: Recovering, tell: Tell) -> bool:
+async def push(session: Recovering, tell: Tell, rest: Rest = no_rest) -> bool:
     """Pushes what is owed, again and again while it is the engine that fails.
 
-    `tell` takes what goes wrong, each thing once. Returns whether what is owed has to wait until
-    the application's container runs.
+    `tell` takes what goes wrong, each thing once; `rest` is as for a push. Returns whether what is
+    owed has to wait until the application's container runs.
     """
     pushes, told = session.pushes, ""
     for number in range(1, _TRIES + 1):
@@ -91,7 +91,7 @@ async def push(session: Recovering, tell: Tell) -> bool:
             told = error.message
 
         try:
-            await (pushes.again(explain) if number > 1 else pushes.push(explain))
+            await (pushes.again if number > 1 else pushes.push)(explain, rest)
         except ContainerNotRunningError:
             # So says an engine that is at odds with itself, too.
             if last or not await _runs(session):

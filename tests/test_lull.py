@@ -1,4 +1,4 @@
-"""When a push may begin, by a clock that stands still until it is told."""
+"""When a push may begin, and what it leads to, by a clock that stands still until it is told."""
 
 from __future__ import annotations
 
@@ -15,61 +15,78 @@ def test_one_save_is_pushed_at_once() -> None:
     lull = Lull()
     lull.add(["a"], 10.0)
     assert lull.left(10.0) <= 0
+    assert lull.rest(10.0) <= 0
+
+
+def test_nothing_holds_up_a_push_that_nobody_asked_for() -> None:
+    lull = Lull()
+    assert lull.left(10.0) <= 0
+    assert lull.rest(10.0) <= 0
+
+
+def test_a_crowd_is_pushed_at_once_too() -> None:
+    lull = Lull()
+    lull.add(crowd(1000), 10.0)
+    assert lull.left(10.0) <= 0
 
 
 def test_the_more_has_changed_the_longer_it_must_be_quiet() -> None:
-    waits = []
+    rests = []
     for size in (2, 5, 100, 20_000):
         lull = Lull()
         lull.add(crowd(size), 0.0)
-        waits.append(lull.left(0.0))
-    assert waits == sorted(waits)
-    assert waits[0] < 0.02
-    assert 0.02 < waits[-1] < 0.1
+        rests.append(lull.rest(0.0))
+    assert rests == sorted(rests)
+    assert rests[0] < 0.02
+    assert 0.02 < rests[-1] < 0.1
 
 
 def test_the_longer_a_crowd_has_been_coming_the_longer_it_must_be_quiet() -> None:
-    lull, waits = Lull(), []
+    lull, rests = Lull(), []
     for hundredth in range(0, 200, 4):
         now = hundredth / 100
         lull.add(crowd(100, begin=100 * hundredth), now)
-        assert lull.left(now + 0.04) > 0  # it is waited for all the time
-        waits.append(round(lull.left(now), 6))
-    assert waits == sorted(waits)
-    assert waits[0] < 0.1
-    assert 0.1 < waits[-1] < 0.5
-    assert lull.left(2.2) <= 0
+        lull.end()  # that a push has taken what there is does not end it
+        assert lull.rest(now + 0.04) > 0  # it is waited for all the time
+        rests.append(round(lull.rest(now), 6))
+    assert rests == sorted(rests)
+    assert rests[0] < 0.1
+    assert 0.1 < rests[-1] < 0.5
+    assert lull.rest(2.2) <= 0
 
 
 def test_while_somebody_looks_a_crowd_is_not_taken_to_be_all_there() -> None:
     lull = Lull()
     lull.add(crowd(100), 0.0)
-    assert lull.left(1.0, looking=0.01) > 0
-    assert lull.left(1.0) <= 0
-    assert lull.left(1.0, looking=0.9) <= 0  # what comes all the time is looked at all the time
-    assert lull.left(60.0, looking=0.01) <= 0  # but not for ever
+    assert lull.rest(1.0, looking=0.01) > 0
+    assert lull.rest(1.0) <= 0
+    assert lull.rest(1.0, looking=0.9) <= 0  # what comes all the time is looked at all the time
+    assert lull.rest(60.0, looking=0.01) <= 0  # but not for ever
 
 
 def test_one_save_does_not_wait_for_who_looks() -> None:
     lull = Lull()
     lull.add(["a"], 0.0)
-    assert lull.left(0.0, looking=0.0) <= 0
+    assert lull.rest(0.0, looking=0.0) <= 0
 
 
-def test_a_crowd_that_does_not_end_is_pushed_all_the_same() -> None:
+def test_a_crowd_that_does_not_end_is_taken_in_parts() -> None:
     lull = Lull()
-    now = 0.0
-    while lull.left(now) > 0 or now == 0.0:
-        lull.add(crowd(100, begin=int(now * 1000)), now)
-        now += 0.1
-    assert now < 60
+    rests = []
+    for tenth in range(700):
+        lull.add(crowd(100, begin=100 * tenth), tenth / 10)
+        rests.append(lull.rest(tenth / 10))
+    parts = [rest > 0 for rest in rests]
+    assert not all(parts[:350])
+    assert not all(parts[350:])
+    assert parts.count(True) > 0.9 * len(parts)
 
 
 def test_what_is_written_all_the_time_does_not_hold_up_a_crowd() -> None:
     lull = Lull()
     lull.add(crowd(100), 0.0)
     now = 0.0
-    while lull.left(now) > 0:
+    while lull.rest(now) > 0:
         now += 0.05
         lull.add(["0"], now)
     assert now < 0.5
@@ -87,12 +104,20 @@ def test_any_change_begins_a_debounce_anew_but_not_for_ever() -> None:
     assert 4.5 < now < 6
 
 
-def test_the_next_push_waits_for_its_own_changes_only() -> None:
+def test_the_debounce_of_the_next_push_is_of_its_own_changes() -> None:
+    lull = Lull(debounce=0.5)
+    for tenth in range(40):
+        lull.add(["a"], tenth / 10)
+    lull.end()
+    lull.add(["a"], 4.0)
+    assert lull.left(4.0) == pytest.approx(0.5)
+
+
+def test_the_next_save_does_not_wait_for_an_older_crowd() -> None:
     lull = Lull()
     lull.add(crowd(1000), 0.0)
-    lull.end()
-    lull.add(["a"], 0.1)
-    assert lull.left(0.1) <= 0
+    lull.add(["a"], 0.5)
+    assert lull.rest(0.5) <= 0
 
 
 def test_what_is_gone_may_come_again_in_a_moment() -> None:
@@ -101,6 +126,13 @@ def test_what_is_gone_may_come_again_in_a_moment() -> None:
     assert 0 < lull.left(0.0) < 0.05
     lull.add(["a"], 0.001)
     assert lull.left(0.001) <= 0
+
+
+def test_what_a_push_has_taken_is_not_waited_for() -> None:
+    lull = Lull()
+    lull.add([], 0.0, gone=["a"])
+    lull.end()
+    assert lull.left(0.0) <= 0
 
 
 def test_what_goes_and_comes_all_the_time_does_not_hold_up_what_is_gone() -> None:

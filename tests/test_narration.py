@@ -37,9 +37,17 @@ def told(happened: Iterable[Event], teller: Narrator | None = None) -> str:
     return "\n".join(line.text for event in happened for line in teller.tell(event))
 
 
-def start(*changed: str, deleted: tuple[str, ...] = ()) -> Event:
+def start(
+    *changed: str, deleted: tuple[str, ...] = (), push: int | None = None, seconds: float = 0
+) -> Event:
     plan = Dockerfile(DOCKERFILE).plan(changed, deleted)
-    return events.LivepushStart(changed=changed, deleted=deleted, plan=tuple(plan.lines()))
+    return events.LivepushStart(
+        changed=changed,
+        deleted=deleted,
+        plan=tuple(plan.lines()),
+        push=push,
+        time=BEGAN + timedelta(seconds=seconds),
+    )
 
 
 def execute(command: str, stage: int = 0) -> Event:
@@ -61,6 +69,39 @@ def end(status: PushStatus, *owed: str, seconds: float = 0.084) -> Event:
 
 def synced(stage: int) -> Event:
     return events.FilesSynced(stage_idx=stage, written=3, deleted=1, bytes=12345, seconds=0.004)
+
+
+def test_a_crowd_that_joins_a_push_is_told_in_one_line() -> None:
+    crowd = [f"src/{number}" for number in range(2000)]
+    happened = [
+        start("src/a", push=1),
+        *(start(path, push=1, seconds=0.1) for path in crowd),
+        execute("npm run build"),
+        start("src/last", push=1, seconds=0.2),
+        end("succeeded"),
+    ]
+    assert told(happened).splitlines() == [
+        "src/a",
+        "and 2,000 more files",
+        "  npm run build (line 5, because src/0, src/1, src/10 and 1998 more)",
+        "and src/last",
+        "✓ live in 84 ms",
+    ]
+
+
+def test_what_joins_a_push_later_is_told_at_once() -> None:
+    happened = [start("src/a", push=1), start("src/b", push=1, seconds=1.5)]
+    assert told(happened) == "src/a\nand src/b"
+
+
+def test_what_joins_a_push_and_is_nowhere_taken_is_not_told() -> None:
+    happened = [start("src/a", push=1), start("docs", push=1), end("succeeded")]
+    assert told(happened) == "src/a\n✓ live in 84 ms"
+
+
+def test_the_next_push_is_told_as_ever() -> None:
+    happened = [start("src/a", push=1), end("succeeded"), start("src/b", push=2)]
+    assert told(happened).splitlines()[-1] == "src/b"
 
 
 def test_how_far_the_copying_is_is_told_now_and_then() -> None:

@@ -39,6 +39,11 @@ class World:
         (self.root / path).write_text(text)
         return (await self.session.perform_livepush([path])).status
 
+    async def change(self, path: str, text: str) -> Changes:
+        """What is there to be noted of a save."""
+        (self.root / path).write_text(text)
+        return await self.session.reread(frozenset({path}))
+
     def begin(self, path: str, text: str) -> asyncio.Task[str]:
         return asyncio.create_task(self.save(path, text))
 
@@ -114,6 +119,54 @@ async def test_a_save_after_calling_off_is_pushed(web: World) -> None:
     web.gate.set()
     await web.session.cancel()
     assert await web.save("deps", "two") == "succeeded"
+
+
+async def test_while_more_is_coming_only_copies_are_carried_out(web: World) -> None:
+    """And what comes joins them; the command runs once, when all of it is there."""
+    web.gate.set()
+    left = 0.001
+    web.session.pushes.note(await web.change("deps", "two"))
+    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    await until(lambda: web.holds("/deps") == "two")
+    web.session.pushes.note(await web.change("deps", "three"))
+    await until(lambda: web.holds("/deps") == "three" and not web.session.pushes.owes)
+    web.session.pushes.note(await web.change("src", "two"))
+    await until(lambda: not web.session.pushes.owes)
+    assert web.names() == 3 * ["livepushStart"]
+    assert web.holds("/src") is None, "which comes after the command"
+    left = 0.0
+    assert (await push).status == "succeeded"
+    assert (web.holds("/out"), web.holds("/src")) == ("three", "two")
+    assert web.names() == [*(3 * ["livepushStart"]), "commandExecute", "livepushEnd"]
+
+
+async def test_a_push_does_not_end_while_more_is_coming(web: World) -> None:
+    left = 0.001
+    asked = 0
+
+    def rest() -> float:
+        nonlocal asked
+        asked += 1
+        return left
+
+    web.session.pushes.note(await web.change("src", "two"))
+    push = asyncio.create_task(web.session.pushes.push(rest=rest))
+    await until(lambda: web.holds("/src") == "two")
+    before = asked
+    await until(lambda: asked > before + 3)
+    assert not push.done()
+    left = 0.0
+    assert (await push).status == "succeeded"
+    assert web.names() == ["livepushStart", "livepushEnd"]
+
+
+async def test_a_push_that_waits_for_more_is_called_off_at_once(web: World) -> None:
+    web.session.pushes.note(await web.change("deps", "two"))
+    push = asyncio.create_task(web.session.pushes.push(rest=lambda: 1000.0))
+    await until(lambda: web.holds("/deps") == "two")
+    await web.session.cancel()
+    assert (await push).status == "cancelled"
+    assert web.session.pushes.settled is False
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
