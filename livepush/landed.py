@@ -252,5 +252,5 @@ def _alike(entry: Entry, there: Entry | None) -> bool:
 def _with_digest(item: Item, before: Item | None) -> Item:
     if before is None or item.entry.digest or not before.entry.digest:
         return item
-    entry = replace(item.entry, digest=before.entry.digest, xattrs=before.entry.xattrs)
-    return replace(item, entry=entry)
+    entry = item.entry.altered(item.entry.mode, before.entry.digest, before.entry.xattrs)
+    return Item(entry, item.source)

@@ -199,7 +199,7 @@ def _written(copy: Copy, entry: Entry, owner: tuple[int, int] | None) -> Entry:
     """The entry of a source as `copy` writes it."""
     entry = _like_source(copy, entry, owner)
     if copy.legacy and _changes_owner(copy, entry):
-        entry = replace(entry, mode=_after_chown(entry.mode), xattrs=())
+        entry = entry.altered(_after_chown(entry.mode), entry.digest, ())
     return entry
 
 
@@ -225,7 +225,7 @@ def _after_chown(mode: int) -> int:
 
 def _is_whiteout(path: str) -> bool:
     """Whether a layer of the engine's own builder holds `path` as a mark, and not as a file."""
-    return posixpath.basename(path).startswith(_WHITEOUT)
+    return path.rpartition("/")[2].startswith(_WHITEOUT)
 
 
 def ancestry(path: str) -> Iterator[str]:

@@ -243,6 +243,29 @@ class Entry:
     xattrs: tuple[tuple[str, bytes], ...] | None = None
     pipe: bool = False
 
+    def altered(
+        self, mode: int, digest: bytes, xattrs: tuple[tuple[str, bytes], ...] | None
+    ) -> Entry:
+        """The same, but for these; in a quarter of the time that `dataclasses.replace` takes.
+
+        Of a large context there are many.
+        """
+        return Entry(
+            self.kind,
+            mode,
+            self.uid,
+            self.gid,
+            self.size,
+            self.target,
+            self.mtime,
+            self.stamp,
+            digest,
+            self.inode,
+            self.content,
+            xattrs,
+            self.pipe,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Collection
 
 from livepush.engine import Engine
-from livepush.mounts import ENGINES_FILES, over
+from livepush.mounts import ENGINES_FILES, over, touching
 from livepush.realpath import RealPaths
 
 
@@ -23,8 +23,11 @@ class Mounted:
 
     async def below(self, directory: str) -> Callable[[str], str]:
         """`over` for all paths at and below `directory` that have no link in between."""
-        mounts = [await self._real.target(mount) for mount in self._mounts]
         real = await self._real.of(directory)
+        targets = [await self._real.target(mount) for mount in self._mounts]
+        mounts = [mount for mount in targets if touching(real, [mount])]
+        if not mounts:
+            return lambda path: ""
         return lambda path: over(
             posixpath.join(real, path[len(directory) :].lstrip("/")).rstrip("/"), mounts
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import sys
 
@@ -13,6 +14,7 @@ from livepush.commands import interrupt
 from livepush.commands.inputs import STDIN, Inputs
 from livepush.commands.opened import Options, make_job, opened, rehearsed
 from livepush.errors import InvalidArgumentError
+from livepush.events import Event
 from livepush.follow import Following, Trigger, follow
 
 _AT_ONCE = 4096  # bytes; lines that were typed ahead are one demand
@@ -52,10 +54,20 @@ def watch(
                     await follow(rehearsal, following)
             else:
                 async with opened(job) as session:
+                    session.on("ready", _keep)
                     await session.watch(following)
         return 0
 
     return interrupt.run(work, stopping=job.stopping)
+
+
+def _keep(_: Event) -> None:
+    """Takes what is there now to stay: nobody looks through it for garbage any more.
+
+    That would take 20 ms and more at a time, of a large context much more, and it is in the middle
+    of a save that it would be done.
+    """
+    gc.freeze()
 
 
 async def _read_line(file: int) -> bool:
