@@ -207,6 +207,7 @@ class _Follower:
                     {path for path in changes.changed if not is_dropping(path)},
                     anyio.current_time(),
                     gone={path for path in changes.deleted if not is_dropping(path)},
+                    since=began,
                 )
                 self._wake.set()
         return True
@@ -215,7 +216,10 @@ class _Follower:
         """What really differs where `hints` point; a `LivepushError` says what cannot be read."""
         session = self._session
         dockerfile = session.context.dockerfile
-        controls = {name: _stamp(session.context, name) for name in session.context.control_files}
+        controls = self._stamped()
+        if any(not stamp and self._controls.get(name) for name, stamp in controls.items()):
+            await anyio.sleep(_REPLACED)  # without its ignore file, more would be in the context
+            controls = self._stamped()
         changed = {name for name, stamp in controls.items() if self._controls.get(name) != stamp}
         if dockerfile in changed:
             await self._compare_dockerfile()
@@ -234,6 +238,10 @@ class _Follower:
             self._unsettled.look, session.context, session.tree, changes.changed
         )
         return changes.then(Changes(again - changes.deleted))
+
+    def _stamped(self) -> dict[str, tuple[int, ...]]:
+        context = self._session.context
+        return {name: _stamp(context, name) for name in context.control_files}
 
     async def _come_again(self, gone: frozenset[str]) -> Changes:
         """What is there again: whoever replaces a file by removing it first has it gone so long."""

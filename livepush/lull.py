@@ -38,13 +38,23 @@ class Lull:
         self._crowd: set[str] = set()
         self._began = self._last_new = -math.inf
 
-    def add(self, changed: Collection[str], now: float, *, gone: Collection[str] = ()) -> None:
-        """Changes of paths have come, of which some are `gone` by now."""
+    def add(
+        self,
+        changed: Collection[str],
+        now: float,
+        *,
+        gone: Collection[str] = (),
+        since: float = math.inf,
+    ) -> None:
+        """Changes of paths have come, of which some are `gone` by now.
+
+        They were looked for `since` then, if that took a while.
+        """
         paths = {*changed, *gone}
         if not self._waits:
             self._first, self._waits = now, True
         self._last = now
-        if now > min(self._last_new + _QUIET, self._began + _CROWD + _PART):
+        if min(now, since) > min(self._last_new + _QUIET, self._began + _CROWD + _PART):
             self._crowd, self._began = set(), now
         if not self._crowd.issuperset(paths):
             self._last_new = now

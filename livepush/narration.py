@@ -144,7 +144,9 @@ class Narrator:
         self._plan = self._plan.merged(plan) if joins else plan
         in_full = self._verbose or self._subject.rehearsed
         if joins and not in_full:
-            self._more |= news if plan else set()
+            if plan:
+                self._resume()
+                self._more |= news
             if (event.time - self._told_of_it).total_seconds() >= _CROWD:
                 yield from self._joined(event)
             return

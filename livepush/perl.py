@@ -45,7 +45,7 @@ sub members {
     if ($kind eq 'L') {
       $long = unpack 'Z*', substr $archive, $at, $size;
     } else {
-      my $path = '/' . ($long ne '' ? $long : $name) =~ s{/$}{}r;
+      my $path = '/' . ($long ne '' ? $long : $name) =~ s{/\z}{}r;
       my @numbers = ($size, oct($mode) & 07777, oct $uid, oct $gid, oct $time);
       push @members, [$at, @numbers, $path, $kind eq '5'];
       $long = '';

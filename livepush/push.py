@@ -36,7 +36,7 @@ from livepush.hindrance import hindrance
 from livepush.leads import Leads
 from livepush.ledger import Ledger
 from livepush.model import Changes, Fixed, Graph
-from livepush.plan import Action, Plan, Verb, make_plan, rerun
+from livepush.plan import Action, Plan, StepRef, Verb, make_plan, rerun
 from livepush.stopwatch import Part, Stopwatch
 from livepush.turns import Turns
 
@@ -106,6 +106,7 @@ class Pushes:
         self._last = PushResult(0, "nothing")
         self._scope: anyio.CancelScope | None = None  # of the push
         self._turns = Turns()
+        self._early: set[StepRef] = set()  # that failed while more was coming
         self._result = self._last
         self._current: int | None = None
         self.on_end: Callable[[], None] = lambda: None  # called when a push has ended
@@ -255,44 +256,60 @@ class Pushes:
 
     async def _hand_out(self, stages: TaskGroup, rest: Rest) -> None:
         """Has all that is owed carried out, until there is nothing that may be."""
-        turns, joined = self._turns, 0
+        turns, joined, commanded = self._turns, 0, False
         while not (turns.have_failed or turns.are_overtaken):
             left = rest()
             joins = not turns.busy or self._ledger.may_join(self.graph, turns.busy)
-            if self.owes and joins and (left > 0 or joined < _JOINS):
-                joined += left <= 0
+            if self.owes and joins and joined < _JOINS:
+                joined += commanded or left <= 0  # before that, a crowd is only being copied
                 turns.begin_anew()
                 self._take_up()
             self._ledger = self._ledger.settled(turns.busy)
             ready = self._ledger.ready(self.graph, turns.busy)
             if left > 0:
-                ready = (action for action in ready if action.verb == "sync")
+                ready = (
+                    each for each in ready if each.verb == "sync" and each.ref not in self._early
+                )
             elif joined < _JOINS:  # what waits can join before them
                 ready = (action for action in ready if not self._is_overtaken(action))
             for action in turns.may_begin(ready):
-                stages.start_soon(self._carry_out, action, turns.begin(action))
+                commanded |= action.verb != "sync"
+                stages.start_soon(self._carry_out, action, turns.begin(action), left > 0)
             if not turns.busy and left <= 0:
                 return
             with anyio.move_on_after(left if left > 0 else None):
                 await turns.moved()
 
-    async def _carry_out(self, action: Action, scope: anyio.CancelScope) -> None:
-        """Raises `StepFailedError`, and `EngineError` where it is the engine that fails."""
+    async def _carry_out(self, action: Action, scope: anyio.CancelScope, early: bool) -> None:
+        """Raises `StepFailedError`, and `EngineError` where it is the engine that fails.
+
+        What fails `early`, before all is there that is coming, waits for more.
+        """
         with self._turns.until_its_end(action):
             try:
-                performed = await self._perform(action, scope)
-            except EngineError as error:
-                found = hindrance(error.message)
-                if found is None:
+                performed = await self._explained(action, scope)
+            except StepFailedError:
+                if not early:
                     raise
-                reason = f"line {action.line}: {action.text}: {found.reason}"
-                raise StepFailedError(reason, hint=found.hint, may_pass=True) from error
-            except OSError as error:  # of a file of the context: all else is the engine's
-                raise _unreadable(action, error) from error
+                self._early.add(action.ref)
+                return
             if performed is None:
                 self._turns.set_back(action)
             else:
                 self._note_landed(action, performed)
+
+    async def _explained(self, action: Action, scope: anyio.CancelScope) -> Performed | None:
+        """As `_perform`, with what a person can mend told as the step's."""
+        try:
+            return await self._perform(action, scope)
+        except EngineError as error:
+            found = hindrance(error.message)
+            if found is None:
+                raise
+            reason = f"line {action.line}: {action.text}: {found.reason}"
+            raise StepFailedError(reason, hint=found.hint, may_pass=True) from error
+        except OSError as error:  # of a file of the context: all else is the engine's
+            raise _unreadable(action, error) from error
 
     def _note_landed(self, action: Action, performed: Performed) -> None:
         self._ledger = self._ledger.landed(action, changed=performed.changed, built=performed.built)
@@ -311,6 +328,7 @@ class Pushes:
         self._watch.take_up()
         news, self._news = self._news, Changes()
         self._ledger = self._ledger.taken()
+        self._early.clear()
         self.emit(
             events.LivepushStart(
                 changed=tuple(sorted(news.changed)),

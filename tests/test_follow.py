@@ -379,6 +379,25 @@ async def test_what_is_written_anew_at_once_was_never_gone(
     assert not any(start.deleted for start in starts)
 
 
+async def test_an_ignore_file_that_is_written_anew_was_in_force_all_the_time(
+    world: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_REPLACED", 0.3)
+    monkeypatch.setattr(lull, "_REPLACED", 0.0)
+    files = {"src/secret": "one", ".dockerignore": "src/secret\n"}
+    web = await world(**files)
+    async with ready(web):
+        web.write("src/main", "two")
+        await web.lands("/app/main", "two")
+        (web.root / ".dockerignore").unlink()
+        await asyncio.sleep(0.1)  # in which it is found to be gone; where not, all is well as well
+        web.write(".dockerignore", "src/secret\nlog\n")
+        web.write("src/main", "three")
+        await web.lands("/app/main", "three")
+    starts = [event for event in web.told if isinstance(event, events.LivepushStart)]
+    assert not any("src/secret" in start.changed for start in starts)
+
+
 async def test_what_is_gone_is_owed_where_nobody_can_look_again(
     world: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,22 @@ def test_what_is_written_all_the_time_does_not_hold_up_a_crowd() -> None:
     assert now < 0.5
 
 
+@pytest.mark.parametrize("took", [0.1, 0.21, 0.3, 2.0])
+def test_what_is_written_all_the_time_holds_up_nothing_where_looks_take_long(took: float) -> None:
+    lull, now, waits, waited = Lull(), 0.0, 0.0, []
+    while now < 60:
+        began, now = now, now + took
+        lull.add(["a", "b"], now, since=began)
+        # The next look has begun, and is under way until the next change.
+        if lull.rest(now + 0.9 * took, looking=now + 0.001) > 0:
+            waits += took
+        else:
+            waited.append(waits)
+            waits = 0.0
+    assert max(waited) <= 2 * took
+    assert len(waited) > 20 / took
+
+
 def test_any_change_begins_a_debounce_anew_but_not_for_ever() -> None:
     lull = Lull(debounce=0.5)
     lull.add(["a"], 0.0)

@@ -99,6 +99,12 @@ def test_what_joins_a_push_and_is_nowhere_taken_is_not_told() -> None:
     assert told(happened) == "src/a\n✓ live in 84 ms"
 
 
+def test_copies_that_join_a_push_of_nothing_go_on_as_any() -> None:
+    teller = narrator()
+    told([start("docs", push=1), start("src/a", push=1)], teller)
+    assert teller.activity == "copying files"
+
+
 def test_the_next_push_is_told_as_ever() -> None:
     happened = [start("src/a", push=1), end("succeeded"), start("src/b", push=2)]
     assert told(happened).splitlines()[-1] == "src/b"

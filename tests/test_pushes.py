@@ -160,6 +160,64 @@ async def test_a_push_does_not_end_while_more_is_coming(web: World) -> None:
     assert web.names() == ["livepushStart", "livepushEnd"]
 
 
+async def test_a_copy_that_fails_while_more_is_coming_waits_for_more(web: World) -> None:
+    """A source may be away for a moment, as while a branch is switched."""
+    web.gate.set()
+    left = 0.001
+    web.session.pushes.note(await web.change("deps", "two"))
+    (web.root / "deps").unlink()
+    web.session.pushes.note(await web.session.reread(frozenset({"deps"})))
+    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    await until(lambda: web.session.pushes._early)  # nothing else tells
+    web.session.pushes.note(await web.change("deps", "three"))
+    await until(lambda: web.holds("/deps") == "three")
+    left = 0.0
+    assert (await push).status == "succeeded"
+    assert web.names().count("error") == 0
+    assert web.holds("/out") == "three"
+
+
+async def test_a_copy_that_still_fails_when_all_is_there_fails_the_push(web: World) -> None:
+    left = 0.001
+    (web.root / "deps").unlink()
+    web.session.pushes.note(await web.session.reread(frozenset({"deps"})))
+    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    await until(lambda: web.session.pushes._early)
+    left = 0.0
+    result = await push
+    assert (result.status, result.owed) == ("failed", ("deps",))
+    assert web.names() == ["livepushStart", "error", "livepushEnd"]
+
+
+async def test_crowds_between_commands_do_not_keep_a_push_from_its_end(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of the first step comes as each command ends, and more seems to be coming."""
+    web.gate.set()
+    changes, coming = 0, 0.0
+    real = web.engine.run
+
+    async def run(*given: object, **options: object) -> int:
+        nonlocal changes, coming
+        code = await real(*given, **options)  # type: ignore[arg-type]
+        if changes < 200:
+            changes += 1
+            change = await web.change("deps", str(changes))
+            web.session.pushes.note(change, overtakes=False)
+            coming = 0.001
+        return code
+
+    def rest() -> float:
+        nonlocal coming
+        left, coming = coming, 0.0
+        return left
+
+    monkeypatch.setattr(web.engine, "run", run)
+    web.session.pushes.note(await web.change("deps", "0"))
+    await web.session.pushes.push(rest=rest)
+    assert changes < 200
+
+
 async def test_a_push_that_waits_for_more_is_called_off_at_once(web: World) -> None:
     web.session.pushes.note(await web.change("deps", "two"))
     push = asyncio.create_task(web.session.pushes.push(rest=lambda: 1000.0))

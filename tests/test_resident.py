@@ -401,6 +401,7 @@ async def test_many_files_come_one_after_another(
     place = str(tmp_path / "it's new").lstrip("/")
     name = f"{place}/{'x' * 120}"
     many = [Item(f"{name}{n}", content=b"%d" % n * 999, mode=0o640) for n in range(999)]
+    many.append(Item(f"{place}/\n", mode=0o640))
     (tmp_path / "old").write_bytes(b"before")
     (tmp_path / "to old").symlink_to("old")
     assert await extracted(
