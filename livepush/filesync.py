@@ -8,7 +8,7 @@ https://github.com/tonistiigi/fsutil/tree/master/types. No I/O but reading the f
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from livepush.archive import Files, attributes_of, open_item, size_of
@@ -48,11 +48,16 @@ class Packet:
 
 
 class Directory:
-    """`items` by path, with the bytes that `files` has for them, as one receiver is told of it."""
+    """`items` by path, with the bytes that `files` has for them, as one receiver is told of it.
 
-    def __init__(self, items: Mapping[str, Item], files: Files) -> None:
+    Of the directories that are `ways` it is told together with what they lead to: where that is
+    gone, a build would find an empty directory, and go through, and its cache would know of that.
+    """
+
+    def __init__(self, items: Mapping[str, Item], files: Files, ways: Collection[str] = ()) -> None:
         self._items = items
         self._files = files
+        self._ways = ways
         self._numbered: list[str] = []
 
     def entries(self) -> Iterator[bytes]:
@@ -61,6 +66,7 @@ class Directory:
         What is gone meanwhile is left out: the change that took it is on its way.
         """
         first_names: dict[tuple[int, ...], str] = {}
+        withheld: list[tuple[str, bytes]] = []
         for path, item in sorted(self._items.items(), key=_depth_first):
             inode = item.entry.inode
             first = first_names.get(inode, "") if inode is not None else ""
@@ -70,8 +76,14 @@ class Directory:
                 continue
             if inode is not None:
                 first_names.setdefault(inode, path)
-            self._numbered.append(path)
-            yield _field(2, stat)
+            withheld = [(way, told) for way, told in withheld if path.startswith(f"{way}/")]
+            withheld.append((path, _field(2, stat)))
+            if path in self._ways:
+                continue
+            for each, told in withheld:
+                self._numbered.append(each)
+                yield told
+            withheld.clear()
         yield bytes(Packet(STAT))
 
     def contents(self, number: int) -> Iterator[bytes]:

@@ -168,7 +168,7 @@ async def test_a_copy_that_fails_while_more_is_coming_waits_for_more(web: World)
     (web.root / "deps").unlink()
     web.session.pushes.note(await web.session.reread(frozenset({"deps"})))
     push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
-    await until(lambda: web.session.pushes._early)  # nothing else tells
+    await until(lambda: bool(web.session.pushes._early))  # nothing else tells
     web.session.pushes.note(await web.change("deps", "three"))
     await until(lambda: web.holds("/deps") == "three")
     left = 0.0
@@ -182,7 +182,7 @@ async def test_a_copy_that_still_fails_when_all_is_there_fails_the_push(web: Wor
     (web.root / "deps").unlink()
     web.session.pushes.note(await web.session.reread(frozenset({"deps"})))
     push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
-    await until(lambda: web.session.pushes._early)
+    await until(lambda: bool(web.session.pushes._early))
     left = 0.0
     result = await push
     assert (result.status, result.owed) == ("failed", ("deps",))
