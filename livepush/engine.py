@@ -226,6 +226,13 @@ class Engine(Protocol):
         The `target` of a link that leads in a circle is empty.
         """
 
+    async def absent(self, container: str, paths: Sequence[str]) -> bool:
+        """Whether it takes no time to tell that nothing stands at any of `paths`.
+
+        `False` says nothing: look at each then.
+        """
+        return False
+
     async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
         """Extracts a tar stream at `/`: owners, modes and link targets as its entries say.
 

@@ -207,6 +207,8 @@ class ApiEngine(Engine):
             seconds = 0
         try:
             await Restart(self._connection, container, _of(container)).carry_out(seconds)
+            if container in self._residents:
+                await self._residents[container].forget()
         finally:
             if container in self._residents:
                 self._residents[container].reopen()
@@ -231,6 +233,10 @@ class ApiEngine(Engine):
             raise reason from None
         with understood(what):
             return replies.path_stat(headers["X-Docker-Container-Path-Stat"])
+
+    async def absent(self, container: str, paths: Sequence[str]) -> bool:
+        resident = await self._resident(container)
+        return resident is not None and await resident.absent(paths)
 
     async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
         resident = await self._resident(container)

@@ -115,6 +115,9 @@ while (defined(my $request = <STDIN>)) {
   my $done;
   if ($line =~ /^rm -rf -- / && removed(words($line))) {
     $done = 1;
+  } elsif ($line =~ /^missing /) {
+    (undef, my @paths) = words($line);
+    $done = !grep { lstat } @paths;
   } elsif (@members && $verb eq 'extract') {
     $done = extracted(\$archive, $mark, \@members);
   } elsif (@members && @members == @paths) {

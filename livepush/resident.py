@@ -70,6 +70,12 @@ class Resident:
         if self._talk is None and (self._opening is None or self._opening.done()):
             self._opening = asyncio.ensure_future(self._opened())
 
+    async def forget(self) -> None:
+        """It has ended with its container, which nobody may have been told yet."""
+        async with self._turn:
+            await self._hang_up()
+            self._command = ""
+
     async def settle(self) -> None:
         """Waits until the shell is at nothing any more.
 
@@ -113,6 +119,13 @@ class Resident:
             paths = ()
         for removing in shell.removing(paths, directories):
             if not await self._ask(removing):
+                return False
+        return True
+
+    async def absent(self, paths: Sequence[str]) -> bool:
+        """Whether surely nothing stands at any of `paths`. Raises as `settle` does."""
+        for looking in shell.missing(paths):
+            if looking is None or not await self._ask(looking):
                 return False
         return True
 

@@ -207,6 +207,9 @@ place() {
   for path; do rm -f "${path%/*}/$mark$number"; number=$((number + 1)); done
   return 1
 }
+missing() {
+  for path; do [ ! -e "$path" ] && [ ! -L "$path" ] || return 1; done
+}
 ignores() {
   while read -r key value; do
     case $key in SigBlk: | SigCgt:) [ $((0x$value >> ($1 - 1) & 1)) = 0 ] || return 1 ;; esac
@@ -326,6 +329,18 @@ def erasing(paths: Sequence[str]) -> bytes | None:
     if any(word[0] != ":" for word in words) or sum(map(len, words)) > _WORDS:
         return None
     return _request("rm", "-rf", "--", *paths)
+
+
+def missing(paths: Sequence[str]) -> Iterator[bytes | None]:
+    """Of status 0 where nothing stands at any of `paths`: mostly one request.
+
+    None for those that cannot be written in one.
+    """
+    if any(_spelled(path)[0] != ":" for path in paths):
+        yield None
+        return
+    for batch in _batches(paths, _WORDS):
+        yield _request("missing", *batch)
 
 
 def ignoring(signal: int) -> bytes:

@@ -111,9 +111,12 @@ class Standing:
         What it has written there before needs no look, if that was of the same kind.
         """
         landed = self._landed[position].items
+        new = {p: item for p, item in written.items() if not _is_same_kind(landed.get(p), item)}
+        if new and await self._engine.absent(self._container, tuple(new)):
+            return
         missing: set[str] = set()
-        for path, item in sorted(written.items()):
-            if _is_same_kind(landed.get(path), item) or not missing.isdisjoint(above(path)):
+        for path, item in sorted(new.items()):
+            if not missing.isdisjoint(above(path)):
                 continue
             stat = await self._engine.stat(self._container, path)
             if stat is None:

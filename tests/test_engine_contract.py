@@ -214,6 +214,29 @@ async def test_stat_tells_where_a_link_leads(engine: Engine, holder: str) -> Non
     assert leads == {"one": "/t/three", "two": "/t/three", "up": "/nowhere"}
 
 
+async def test_that_nothing_is_there_is_told_at_once_or_not_at_all(
+    engine: Engine, holder: str
+) -> None:
+    await engine.put(
+        holder, stream(Item("f"), Item("l", "link", mode=0o777, target="/nope"), Item("d", "dir"))
+    )
+    nowhere = ["/nope", "/d/nope", "/f/below", "/l/below", "/it's $HOME", "/caf\u00e9"]
+    nowhere += [f"/d/{number:0>200}" for number in range(3000)]
+    for there in ("/f", "/l", "/d", "/d/", "/"):
+        assert not await engine.absent(holder, [*nowhere, there])
+    info = await engine.container(holder)
+    assert info is not None
+    assert await engine.absent(holder, nowhere) == info.running
+
+
+async def test_after_a_restart_it_is_told_at_once_again(engine: Engine, container: str) -> None:
+    await engine.attend(container)
+    assert await engine.absent(container, ["/nope"])
+    await engine.restart(container, grace=0)
+    await engine.attend(container)
+    assert await engine.absent(container, ["/nope"])
+
+
 async def test_nothing_stands_below_files_and_loops(engine: Engine, holder: str) -> None:
     await engine.put(holder, stream(Item("f"), Item("l", "link", mode=0o777, target="/l")))
     assert await engine.stat(holder, "/nope") is None

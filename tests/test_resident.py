@@ -479,6 +479,15 @@ async def test_names_of_any_kind_are_removed(resident: Resident, tmp_path: Path)
         assert names(tmp_path) == set()
 
 
+async def test_what_cannot_be_asked_for_is_not_told_to_be_absent(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    assert await resident.absent([str(tmp_path / "nope"), str(tmp_path / "it's")])
+    for odd in ("two\nlines", "caf\udce9"):
+        assert not await resident.absent([str(tmp_path / "nope"), str(tmp_path / odd)])
+    assert connection.opened == 1
+
+
 async def test_more_than_one_request_can_name_is_removed(
     resident: Resident, connection: Local, tmp_path: Path
 ) -> None:

@@ -344,10 +344,20 @@ async def test_nothing_is_asked_where_files_only_changed() -> None:
 
 
 async def test_below_a_directory_that_is_missing_nothing_is_asked() -> None:
-    world = await World(COPIES, {}, {"a": "a"}).open()
-    await world.change({f"new/{name}": name for name in "abcdef"})
-    asked = [call.given for call in world.engine.calls if call.verb == "stat"]
-    assert asked == ["/o/new"]
+    # In the way of `a`, a directory that came later gives way: each place is looked at.
+    world = await World(COPIES, {}, {"b": "b"}).open()
+    world.place("/o/a", DIR)
+    await world.change({"a": "a", **{f"new/{name}": name for name in "abcdef"}})
+    asked = [str(call.given) for call in world.engine.calls if call.verb == "stat"]
+    assert "/o/new" in asked
+    assert not any(path.startswith("/o/new/") for path in asked)
+
+
+async def test_many_new_files_are_asked_for_together() -> None:
+    world = await World(COPIES, {}, {"d/a": "a"}).open()
+    world.container.trust()
+    await world.change({f"d/{number}": "new" for number in range(1000)})
+    assert [call.verb for call in world.engine.calls] == ["absent", "put"]
 
 
 GIVEN_AWAY = ("/app", "/app/x", "/app/x/conf")

@@ -235,6 +235,12 @@ class FakeEngine(Engine):
         self._called("stat", container, path)
         return self._existing(container).files.stat(path)
 
+    async def absent(self, container: str, paths: Sequence[str]) -> bool:
+        self._called("absent", container, tuple(paths))
+        found = self._existing(container)
+        has_shell = found.files.node(SHELL) is not None and found.info.running
+        return has_shell and not any(found.files.stat(path) for path in paths)
+
     async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
         content = await whole(archive)
         self._called("put", container, content)

@@ -148,6 +148,9 @@ class Faulty(Engine):
     async def stat(self, container: str, path: str) -> PathStat | None:
         return await self._passed(lambda: self._engine.stat(container, path))
 
+    async def absent(self, container: str, paths: Sequence[str]) -> bool:
+        return await self._passed(lambda: self._engine.absent(container, paths))
+
     async def put(self, container: str, archive: AsyncIterable[Piece]) -> None:
         fault = self._fault()
         await self._before(fault)
