@@ -14,7 +14,7 @@ from livepush import events
 from livepush.events import Event
 from livepush.legible import output_line, visible
 from livepush.lines import Lines
-from livepush.model import Graph, Run
+from livepush.model import Changes, Graph, Run
 from livepush.plan import Action, Plan, make_plan
 
 Tone = Literal["plain", "strong", "dim", "good", "bad", "warn"]
@@ -71,7 +71,7 @@ class Narrator:
         self._plan = Plan()
         self._owed: tuple[str, ...] = ()
         self._push: int | None = None  # that goes on
-        self._more: set[str] = set()  # paths that have joined it, and are still to be told
+        self._more = Changes()  # that have joined it, and are still to be told
         self._told_of_it = datetime.now(UTC)
         self._running: dict[int, _Command] = {}  # by stage
         self._told_at = datetime.now(UTC)  # how far the copying is
@@ -146,12 +146,13 @@ class Narrator:
         if joins and not in_full:
             if plan:
                 self._resume()
-                self._more |= news
+                joined = Changes(frozenset(event.changed), frozenset(event.deleted))
+                self._more = self._more.then(joined)
             if (event.time - self._told_of_it).total_seconds() >= _CROWD:
                 yield from self._joined(event)
             return
         self._failure, self._rebuild, self._explained = "", False, False
-        what = _changed(event)
+        what = _files(event.changed, event.deleted)
         if not self._plan and not self._subject.rehearsed:
             yield Line(f"{what}: no step takes it" if paths else "nothing to do", "dim")
             return
@@ -166,10 +167,8 @@ class Narrator:
         """What has joined the push since that was told last."""
         if self._more:
             self._told_of_it = event.time
-            only = len(self._more) == 1
-            more = _listed(self._more) if only else f"{len(self._more):,} more files"
-            yield Line(f"and {more}", "strong")
-        self._more = set()
+            yield Line(f"and {_files(self._more.changed, self._more.deleted, ' more')}", "strong")
+        self._more = Changes()
 
     def _execute(self, event: events.CommandExecute) -> Iterator[Line]:
         command, action = _short(event.command), self._action(event.stage_idx, event.command)
@@ -269,15 +268,15 @@ class Narrator:
             yield Line(f"  {self._whose(stage)}│ {output_line(line)}".rstrip(), "dim")
 
 
-def _changed(event: events.LivepushStart) -> str:
-    count = len(event.changed) + len(event.deleted)
+def _files(changed: Collection[str], deleted: Collection[str], more: str = "") -> str:
+    count = len(changed) + len(deleted)
     if not count:
         return "what is owed"
     if count == 1:
-        gone = " (deleted)" if event.deleted else ""
-        return _listed((*event.changed, *event.deleted)) + gone
-    gone = f", {len(event.deleted)} of them deleted" if event.deleted else ""
-    return f"{count} files{gone}"
+        gone = " (deleted)" if deleted else ""
+        return _listed((*changed, *deleted)) + gone
+    gone = f", {len(deleted)} of them deleted" if deleted else ""
+    return f"{count}{more} files{gone}"
 
 
 def _synced(event: events.FilesSynced) -> str:

@@ -106,7 +106,8 @@ class Pushes:
         self._last = PushResult(0, "nothing")
         self._scope: anyio.CancelScope | None = None  # of the push
         self._turns = Turns()
-        self._early: set[StepRef] = set()  # that failed while more was coming
+        # What failed while more was coming, and whether that may mend it.
+        self._early: dict[StepRef, bool] = {}
         self._result = self._last
         self._current: int | None = None
         self.on_end: Callable[[], None] = lambda: None  # called when a push has ended
@@ -256,12 +257,15 @@ class Pushes:
 
     async def _hand_out(self, stages: TaskGroup, rest: Rest) -> None:
         """Has all that is owed carried out, until there is nothing that may be."""
-        turns, joined, commanded = self._turns, 0, False
+        turns, joined, is_coming, is_over = self._turns, 0, False, False
         while not (turns.have_failed or turns.are_overtaken):
-            left = rest()
+            # A crowd is waited for once: what is written all the time is one after another.
+            left = 0.0 if is_over else rest()
+            is_over |= is_coming and left <= 0
+            is_coming = left > 0
             joins = not turns.busy or self._ledger.may_join(self.graph, turns.busy)
             if self.owes and joins and joined < _JOINS:
-                joined += commanded or left <= 0  # before that, a crowd is only being copied
+                joined += not is_coming
                 turns.begin_anew()
                 self._take_up()
             self._ledger = self._ledger.settled(turns.busy)
@@ -273,7 +277,6 @@ class Pushes:
             elif joined < _JOINS:  # what waits can join before them
                 ready = (action for action in ready if not self._is_overtaken(action))
             for action in turns.may_begin(ready):
-                commanded |= action.verb != "sync"
                 stages.start_soon(self._carry_out, action, turns.begin(action), left > 0)
             if not turns.busy and left <= 0:
                 return
@@ -288,10 +291,10 @@ class Pushes:
         with self._turns.until_its_end(action):
             try:
                 performed = await self._explained(action, scope)
-            except StepFailedError:
+            except StepFailedError as failure:
                 if not early:
                     raise
-                self._early.add(action.ref)
+                self._early[action.ref] = failure.return_code is None and not failure.may_pass
                 return
             if performed is None:
                 self._turns.set_back(action)
@@ -328,7 +331,7 @@ class Pushes:
         self._watch.take_up()
         news, self._news = self._news, Changes()
         self._ledger = self._ledger.taken()
-        self._early.clear()
+        self._early = {ref: mends for ref, mends in self._early.items() if not mends}
         self.emit(
             events.LivepushStart(
                 changed=tuple(sorted(news.changed)),
@@ -383,7 +386,7 @@ class Pushes:
             )
         )
         self._scope = self._current = None
-        self._turns = Turns()
+        self._turns, self._early = Turns(), {}
         self.on_end()
         return replace(outcome, seconds=seconds, owed=owed)
 

@@ -73,6 +73,9 @@ class Resident:
     async def forget(self) -> None:
         """It has ended with its container, which nobody may have been told yet."""
         async with self._turn:
+            if self._asked is not None:
+                self._asked.cancel()
+                await asyncio.wait({self._asked})
             await self._hang_up()
             self._command = ""
 
@@ -185,17 +188,21 @@ class Resident:
             if len(request) > _LONGEST:
                 return False
             self.litter += litter
-            self._asked = asyncio.ensure_future(self._exchanged(self._talk, request + body))
+            asking = self._exchanged(self._talk, request + body, len(litter))
+            self._asked = asyncio.ensure_future(asking)
             return await self._settled()
 
-    async def _exchanged(self, talk: Talk, request: bytes) -> bool:
-        """Whether the shell did it. Where it does not say so, it is lost."""
+    async def _exchanged(self, talk: Talk, request: bytes, littered: int) -> bool:
+        """Whether the shell did it. Where it does not say so, it is lost.
+
+        So many of the last paths of the litter are there only meanwhile.
+        """
         answer = b""
         with suppress(EngineError):
             await talk.tell(request)
             answer = await _line(talk)
         if answer:
-            self.litter.clear()
+            del self.litter[len(self.litter) - littered :]
         else:
             await self._hang_up()
         return answer == b"0"

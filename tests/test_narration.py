@@ -77,14 +77,14 @@ def test_a_crowd_that_joins_a_push_is_told_in_one_line() -> None:
         start("src/a", push=1),
         *(start(path, push=1, seconds=0.1) for path in crowd),
         execute("npm run build"),
-        start("src/last", push=1, seconds=0.2),
+        start(deleted=("src/last",), push=1, seconds=0.2),
         end("succeeded"),
     ]
     assert told(happened).splitlines() == [
         "src/a",
-        "and 2,000 more files",
+        "and 2000 more files",
         "  npm run build (line 5, because src/0, src/1, src/10 and 1998 more)",
-        "and src/last",
+        "and src/last (deleted)",
         "✓ live in 84 ms",
     ]
 

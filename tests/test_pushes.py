@@ -13,8 +13,10 @@ import pytest
 
 from livepush.context import Context
 from livepush.events import Event
+from livepush.executor import Executor, StepFailedError
 from livepush.model import Changes
 from livepush.opening import GRACE
+from livepush.plan import Action
 from livepush.push import _PATIENCE
 from livepush.session import Livepush
 from livepush.testing import FakeEngine
@@ -216,6 +218,53 @@ async def test_crowds_between_commands_do_not_keep_a_push_from_its_end(
     web.session.pushes.note(await web.change("deps", "0"))
     await web.session.pushes.push(rest=rest)
     assert changes < 200
+
+
+async def test_a_command_that_fails_while_more_is_coming_is_not_tried_with_each_of_it(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy may turn out to be for a build, whose command fails then."""
+    left, tries = 0.001, 0
+
+    async def failing(_: Action) -> NoReturn:
+        nonlocal tries
+        tries += 1
+        raise StepFailedError("RUN make ended with 1", return_code=1)
+
+    monkeypatch.setattr(Executor, "perform", lambda _, action: failing(action))
+    web.session.pushes.note(await web.change("deps", "0"))
+    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    await until(lambda: tries == 1)
+    for serial in range(1, 20):
+        web.session.pushes.note(await web.change("deps", str(serial)))
+        await until(lambda: not web.session.pushes.owes)
+    left = 0.0
+    result = await push
+    assert (result.status, result.return_code, tries) == ("failed", 1, 2)
+
+
+async def test_what_never_ceases_to_come_is_waited_for_once(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change waits whenever a copy has ended, and the crowd has a pause only now and then."""
+    web.gate.set()
+    changes, real = 0, web.engine.put
+
+    async def put(*given: object, **options: object) -> None:
+        nonlocal changes
+        await real(*given, **options)  # type: ignore[arg-type]
+        changes += 1
+        change = await web.change("deps", str(changes))
+        web.session.pushes.note(change, overtakes=False)
+
+    monkeypatch.setattr(web.engine, "put", put)
+    web.session.pushes.note(await web.change("deps", "0"))
+    pushing = web.session.pushes.push(rest=lambda: 0.001 if changes % 20 else 0.0)
+    push = asyncio.create_task(pushing)
+    await until(lambda: "commandExecute" in web.names())
+    assert changes < 100
+    monkeypatch.setattr(web.engine, "put", real)
+    await push
 
 
 async def test_a_push_that_waits_for_more_is_called_off_at_once(web: World) -> None:

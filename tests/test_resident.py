@@ -35,7 +35,7 @@ class Local:
 
     def __init__(self, program: str, tool: str = "") -> None:
         self.program, self.tool = program, tool
-        self.paused = self.is_lost = False
+        self.paused = self.is_lost = self.is_slow = False
         self.opened = self.ended = 0
         self.process: asyncio.subprocess.Process | None = None
 
@@ -85,6 +85,8 @@ class LocalTalk:
         assert self._process.stdout is not None
         if self._connection.is_lost:
             raise EngineError("broken off")
+        if self._connection.is_slow:
+            await asyncio.sleep(0.2)
         return await self._process.stdout.read(100)
 
     async def aclose(self) -> None:
@@ -319,6 +321,24 @@ async def test_what_is_extracted_is_never_taken_for_requests(
         await resident.open()
         assert await resident.place(file(tmp_path / "a")) == (connection.tool == "perl")
     assert names(tmp_path) <= {"a"}
+
+
+async def test_what_was_asked_before_a_restart_has_no_say_after_it(
+    resident: Resident, connection: Local, tmp_path: Path
+) -> None:
+    connection.is_slow = True  # to tell that the connection is over
+    asking = asyncio.ensure_future(resident.absent([str(tmp_path / "nope")]))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert connection.process is not None
+    connection.process.kill()
+    await resident.forget()
+    connection.is_slow = False
+    await resident.open()
+    await asyncio.sleep(0.3)
+    assert await resident.absent([str(tmp_path / "nope")])
+    assert connection.opened == 2
 
 
 async def test_no_other_road_while_it_may_be_at_work(connection: Local, tmp_path: Path) -> None:
