@@ -37,8 +37,6 @@ _SERVING = b"\x08\x01"  # the answer to whether all is well
 _IGNORE_FILE = [".dockerignore"]  # what an engine wants by itself before it wants the rest
 _AT_ONCE = 128 * 1024  # bytes of packets that are made, and sent, together
 
-_Listing = tuple[Mapping[str, Item], frozenset[str]]
-
 
 async def serve(talk: Talk, context: BuildContext) -> None:
     """Answers for `context` until the engine ends the connection, and closes it.
@@ -56,8 +54,7 @@ async def _say_healthy(call: Call) -> None:
 
 async def _sync(context: BuildContext, call: Call) -> None:
     """Sends the directory that is asked for."""
-    items, ways = _wanted(context, call.metadata)
-    directory = Directory(items, context.files, ways)
+    directory = Directory(_wanted(context, call.metadata), context.files)
     with ungrouped():
         async with anyio.create_task_group() as telling:
             telling.start_soon(_say, call, directory.entries())
@@ -90,26 +87,26 @@ def _some(packets: Iterator[bytes]) -> list[bytes]:
     return taken
 
 
-def _wanted(context: BuildContext, metadata: Mapping[str, list[str]]) -> _Listing:
-    """What is in the directory that a call's `metadata` name, and the directories on the way.
+def _wanted(context: BuildContext, metadata: Mapping[str, list[str]]) -> Mapping[str, Item]:
+    """What is in the directory that a call's `metadata` name.
 
     The context is filtered already: an engine that finds no ignore file leaves nothing out. Of the
     rest it may want what some sources name.
     """
     name = metadata.get("dir-name", [""])[0]
     if name == "dockerfile":
-        return {posixpath.basename(context.dockerfile): written(context.text)}, frozenset()
+        return {posixpath.basename(context.dockerfile): written(context.text)}
     if name != "context":
         raise EngineError(f"The build asks for the directory {name!r}, which livepush has not.")
     wanted = metadata.get("followpaths", [])
     if "followpaths-encoded" in metadata:  # so newer engines say names beyond ASCII
         wanted = [unquote_plus(path, errors="surrogateescape") for path in wanted]
     if wanted == _IGNORE_FILE:
-        return {}, frozenset()
-    return _led_to(wanted, context) if wanted else (context.items, frozenset())
+        return {}
+    return _led_to(wanted, context) if wanted else context.items
 
 
-def _led_to(sources: Iterable[str], context: BuildContext) -> _Listing:
+def _led_to(sources: Iterable[str], context: BuildContext) -> Mapping[str, Item]:
     """What docker's client sends of a context when it is asked for `sources`.
 
     That is everything where one is not there, which a build then complains of, and where a pattern
@@ -117,10 +114,9 @@ def _led_to(sources: Iterable[str], context: BuildContext) -> _Listing:
     """
     tree, tops = context.tree, {clean(source) for source in sources}
     if not all(_is_plain(tree, top) for top in tops):
-        return context.items, frozenset()
-    found, ways = sent(tree, tops)
-    items = context.items.items()
-    return {path: item for path, item in items if path in found or path in ways}, ways
+        return context.items
+    found = sent(tree, tops)
+    return {path: item for path, item in context.items.items() if path in found}
 
 
 def _is_plain(tree: Tree, top: str) -> bool:

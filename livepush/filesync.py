@@ -8,7 +8,7 @@ https://github.com/tonistiigi/fsutil/tree/master/types. No I/O but reading the f
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from livepush.archive import Files, attributes_of, open_item, size_of
@@ -50,14 +50,13 @@ class Packet:
 class Directory:
     """`items` by path, with the bytes that `files` has for them, as one receiver is told of it.
 
-    Of the directories that are `ways` it is told together with what they lead to: where that is
-    gone, a build would find an empty directory, and go through, and its cache would know of that.
+    Of a directory with something in it, it is told together with that: where all of that is gone
+    by its turn, a build would find an empty directory and go through, and its cache would know.
     """
 
-    def __init__(self, items: Mapping[str, Item], files: Files, ways: Collection[str] = ()) -> None:
+    def __init__(self, items: Mapping[str, Item], files: Files) -> None:
         self._items = items
         self._files = files
-        self._ways = ways
         self._numbered: list[str] = []
 
     def entries(self) -> Iterator[bytes]:
@@ -67,7 +66,9 @@ class Directory:
         """
         first_names: dict[tuple[int, ...], str] = {}
         withheld: list[tuple[str, bytes]] = []
-        for path, item in sorted(self._items.items(), key=_depth_first):
+        ordered = sorted(self._items.items(), key=_depth_first)
+        behind = [*(path for path, _ in ordered[1:]), ""]
+        for (path, item), following in zip(ordered, behind, strict=False):
             inode = item.entry.inode
             first = first_names.get(inode, "") if inode is not None else ""
             try:
@@ -78,7 +79,7 @@ class Directory:
                 first_names.setdefault(inode, path)
             withheld = [(way, told) for way, told in withheld if path.startswith(f"{way}/")]
             withheld.append((path, _field(2, stat)))
-            if path in self._ways:
+            if following.startswith(f"{path}/"):
                 continue
             for each, told in withheld:
                 self._numbered.append(each)

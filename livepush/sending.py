@@ -35,18 +35,13 @@ def is_directory_sent(tree: Tree, sources: Iterable[str], path: str) -> bool:
     return False
 
 
-def sent(tree: Tree, sources: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """All that a client sends that is asked for `sources`, and the directories on the way to that.
-
-    These it sends only once there is something below them to send.
-    """
+def sent(tree: Tree, sources: Iterable[str]) -> frozenset[str]:
+    """All that a client sends that is asked for `sources`, the directories above it included."""
     found: set[str] = set()
-    ways: set[str] = set()
     for source in _asked(tree, sources):
         for path in _matched(tree, "", source.split("/") if source else []):
-            found.update((path, *(each for each, _ in tree.walk(path))))
-            ways.update(above(path))
-    return frozenset(found - {""}), frozenset(ways - found - {""})
+            found.update((path, *above(path)), (each for each, _ in tree.walk(path)))
+    return frozenset(found - {""})
 
 
 def _matched(tree: Tree, here: str, parts: Sequence[str]) -> Iterator[str]:

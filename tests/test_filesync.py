@@ -64,18 +64,16 @@ def test_an_entry_is_told_as_everybody_s(tmp_path: Path) -> None:
     assert {stat.owner for stat in (one, two, three)} == {(0, 0)}
 
 
-def test_what_is_only_on_the_way_is_told_with_what_it_leads_to(tmp_path: Path) -> None:
+def test_a_directory_is_told_with_what_is_in_it(tmp_path: Path) -> None:
     for path in ("d/e/gone", "d/f/there", "d/there", "gone/gone", "there"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(path)
-    context = Context.open(tmp_path)
-    files = Snapshot(context, context.scan())
-    items = {path: Item(entry, path) for path, entry in files.tree.walk()}
-    found = Directory(items, files, {"d", "d/e", "d/f", "gone"})
+    (tmp_path / "empty").mkdir()
+    found = directory(tmp_path)
     for path in ("d/e/gone", "gone/gone"):
         (tmp_path / path).unlink()
     names = [stat.path for stat in told(found)]
-    assert names == [b"d", b"d/f", b"d/f/there", b"d/there", b"there"]
+    assert names == [b"d", b"d/f", b"d/f/there", b"d/there", b"empty", b"there"]
     assert content(found, names.index(b"d/f/there")) == b"d/f/there"
 
 
