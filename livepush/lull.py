@@ -59,7 +59,7 @@ class Lull:
         if not self._crowd.issuperset(paths):
             self._last_new = now
         self._crowd.update(paths)
-        self._gone = {path: since for path, since in self._gone.items() if path not in changed}
+        self._gone = {path: began for path, began in self._gone.items() if path not in changed}
         self._gone = dict.fromkeys(gone, now) | self._gone
 
     def left(self, now: float) -> float:

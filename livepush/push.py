@@ -259,13 +259,13 @@ class Pushes:
         """Has all that is owed carried out, until there is nothing that may be."""
         turns, joined, is_coming, is_over = self._turns, 0, False, False
         while not (turns.have_failed or turns.are_overtaken):
-            # A crowd is waited for once: what is written all the time is one after another.
-            left = 0.0 if is_over else rest()
+            left = rest() if joined < _JOINS else 0.0
             is_over |= is_coming and left <= 0
             is_coming = left > 0
             joins = not turns.busy or self._ledger.may_join(self.graph, turns.busy)
             if self.owes and joins and joined < _JOINS:
-                joined += not is_coming
+                # What is written all the time is one crowd after another.
+                joined += is_over or not is_coming
                 turns.begin_anew()
                 self._take_up()
             self._ledger = self._ledger.settled(turns.busy)

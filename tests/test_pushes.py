@@ -53,6 +53,9 @@ class World:
         content = self.engine.files("web").read(path)
         return None if content is None else content.decode()
 
+    async def lands(self, path: str, text: str) -> None:
+        await until(lambda: self.holds(path) == text)
+
     def names(self) -> list[str]:
         return [event.name for event in self.told]
 
@@ -129,7 +132,7 @@ async def test_while_more_is_coming_only_copies_are_carried_out(web: World) -> N
     left = 0.001
     web.session.pushes.note(await web.change("deps", "two"))
     push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
-    await until(lambda: web.holds("/deps") == "two")
+    await web.lands("/deps", "two")
     web.session.pushes.note(await web.change("deps", "three"))
     await until(lambda: web.holds("/deps") == "three" and not web.session.pushes.owes)
     web.session.pushes.note(await web.change("src", "two"))
@@ -153,7 +156,7 @@ async def test_a_push_does_not_end_while_more_is_coming(web: World) -> None:
 
     web.session.pushes.note(await web.change("src", "two"))
     push = asyncio.create_task(web.session.pushes.push(rest=rest))
-    await until(lambda: web.holds("/src") == "two")
+    await web.lands("/src", "two")
     before = asked
     await until(lambda: asked > before + 3)
     assert not push.done()
@@ -172,7 +175,7 @@ async def test_a_copy_that_fails_while_more_is_coming_waits_for_more(web: World)
     push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
     await until(lambda: bool(web.session.pushes._early))  # nothing else tells
     web.session.pushes.note(await web.change("deps", "three"))
-    await until(lambda: web.holds("/deps") == "three")
+    await web.lands("/deps", "three")
     left = 0.0
     assert (await push).status == "succeeded"
     assert web.names().count("error") == 0
@@ -243,7 +246,32 @@ async def test_a_command_that_fails_while_more_is_coming_is_not_tried_with_each_
     assert (result.status, result.return_code, tries) == ("failed", 1, 2)
 
 
-async def test_what_never_ceases_to_come_is_waited_for_once(
+async def test_a_crowd_that_has_a_pause_too_early_is_waited_for_all_the_same(web: World) -> None:
+    """What the pause let begin comes once more at its end, and not with every change."""
+    web.gate.set()
+    left = 0.001
+    web.session.pushes.note(await web.change("deps", "0"))
+    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    await web.lands("/deps", "0")
+    left = 0.0
+
+    def go_on(_: Event) -> None:
+        nonlocal left
+        left = 0.001
+        (web.root / "deps").write_text("1")
+        web.session.pushes.note(Changes(frozenset({"deps"})), overtakes=False)
+
+    web.session.once("commandReturn", go_on)
+    for serial in range(1, 10):
+        await web.lands("/deps", str(serial))
+        web.session.pushes.note(await web.change("deps", str(serial + 1)), overtakes=False)
+    await web.lands("/deps", "10")
+    left = 0.0
+    assert (await push).status == "succeeded"
+    assert web.names().count("commandExecute") == 2
+
+
+async def test_what_never_ceases_to_come_does_not_hold_up_a_command(
     web: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change waits whenever a copy has ended, and the crowd has a pause only now and then."""
@@ -270,7 +298,7 @@ async def test_what_never_ceases_to_come_is_waited_for_once(
 async def test_a_push_that_waits_for_more_is_called_off_at_once(web: World) -> None:
     web.session.pushes.note(await web.change("deps", "two"))
     push = asyncio.create_task(web.session.pushes.push(rest=lambda: 1000.0))
-    await until(lambda: web.holds("/deps") == "two")
+    await web.lands("/deps", "two")
     await web.session.cancel()
     assert (await push).status == "cancelled"
     assert web.session.pushes.settled is False
