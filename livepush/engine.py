@@ -227,9 +227,9 @@ class Engine(Protocol):
         """
 
     async def absent(self, container: str, paths: Sequence[str]) -> bool:
-        """Whether it takes no time to tell that nothing stands at any of `paths`.
+        """True where nothing stands at any of `paths`, if that is to be had at once.
 
-        `False` says nothing: look at each then.
+        False says nothing: look at each then.
         """
         return False
 

@@ -50,7 +50,7 @@ class Ready(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LivepushStart(Event):
-    """A push begins; `plan` is its printed form, a line an item."""
+    """A push begins, or more joins it; `plan` is its printed form, a line an item."""
 
     name: ClassVar[str] = "livepushStart"
     changed: tuple[str, ...]

@@ -201,12 +201,13 @@ class _Follower:
             pushed = triggers(changes)
             # Nothing may be ended that nobody begins again.
             overtakes = pushed and self._following.trigger != "manual"
-            self._session.pushes.note(changes, since=since, overtakes=overtakes)
+            taken = self._session.pushes.note(changes, since=since, overtakes=overtakes)
             if pushed:
+                waited_for = {path for path in taken if not is_dropping(path)}
                 self._lull.add(
-                    {path for path in changes.changed if not is_dropping(path)},
+                    changes.changed & waited_for,
                     anyio.current_time(),
-                    gone={path for path in changes.deleted if not is_dropping(path)},
+                    gone=changes.deleted & waited_for,
                     since=began,
                 )
                 self._wake.set()

@@ -20,7 +20,7 @@ _QUIET = 0.2  # s of quiet at most
 _REPLACED = 0.02  # s for a path that is gone to come again
 _GLANCE = 0.01  # s; between two questions whether what is being looked at belongs to it
 _CROWD = 30.0  # s; a crowd that goes on for longer is taken in parts
-_PART = 1.0  # s; for what a part leads to to begin
+_DENSE = 0.1  # s for each path; what comes more slowly is none
 _DEBOUNCES = 10  # so many debounces long is the wait at most
 
 
@@ -37,6 +37,7 @@ class Lull:
         self._gone: dict[str, float] = {}  # since when
         self._crowd: set[str] = set()
         self._began = self._last_new = -math.inf
+        self._is_parted = False
 
     def add(
         self,
@@ -54,8 +55,8 @@ class Lull:
         if not self._waits:
             self._first, self._waits = now, True
         self._last = now
-        if min(now, since) > min(self._last_new + _QUIET, self._began + _CROWD + _PART):
-            self._crowd, self._began = set(), now
+        if self._is_parted or min(now, since) > self._last_new + _QUIET:
+            self._crowd, self._began, self._is_parted = set(), now, False
         if not self._crowd.issuperset(paths):
             self._last_new = now
         self._crowd.update(paths)
@@ -72,7 +73,8 @@ class Lull:
         """For how long what it leads to has to wait, for more of the same crowd to come.
 
         While somebody is `looking` at what else has changed, since then, a crowd need not be all
-        there. A look that began when it was over does not count.
+        there. A look that began when it was over does not count. Once it is told that a crowd has
+        been coming for long enough, what comes next is another one.
         """
         others = len(self._crowd) - 1
         if others < 1:
@@ -81,7 +83,9 @@ class Lull:
         rest = self._last_new + min(_EACH * others, long, _QUIET)
         if looking <= rest:
             rest = max(rest, now + _GLANCE)
-        return min(rest, self._began + _CROWD) - now
+        longest = self._began + min(_CROWD, _DENSE * len(self._crowd))
+        self._is_parted |= longest <= now
+        return min(rest, longest) - now
 
     def end(self) -> None:
         """A push begins, and takes all that waits."""

@@ -10,12 +10,13 @@ import tarfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
+from livepush.archive import MERGED
 from livepush.span import Piece, Span, whole
 
 LIMIT = 512 * 1024
 """Bytes of a file that is small."""
 
-_ENOUGH = 256 * 1024  # bytes of a parcel: while one is unpacked the next one is read
+_ENOUGH = MERGED  # bytes of a parcel: while one is unpacked the next is read
 _LIGHT = 32 * 1024  # bytes a member: with more, an upload is the quicker road
 _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)

@@ -11,7 +11,7 @@
 - That the application's container has stopped, and that it runs again, is told once each, whoever
   finds it so: a push as it is about to restart it, or who looks at it now and then.
 - While a crowd of changes is coming, only copies are carried out: commands and restarts wait until
-  all of it is there, and happen once.
+  all of it is there. What comes first of it may not be known for a crowd yet.
 - What is written all the time holds up nothing: a push that was set back so often is carried to
   its end, and what has come by then is the next one's.
 - What is owed is in `livepush.ledger`; nothing else remembers anything.
@@ -42,7 +42,7 @@ from livepush.turns import Turns
 
 Tell = Callable[[LivepushError], None]
 Rest = Callable[[], float]
-"""For how many seconds all but copies of the context have to wait, since more is coming."""
+"""For how many seconds all but the copies of the context have to wait, since more is coming."""
 
 _PATIENCE = 60  # times in a row that newer changes may end a command
 _JOINS = 30  # times that newer changes may join a push
@@ -166,8 +166,12 @@ class Pushes:
             self.emit(events.ContainerStarted(container_id=self._executor.application))
         self._away = False
 
-    def note(self, changes: Changes, *, since: float | None = None, overtakes: bool = True) -> None:
+    def note(
+        self, changes: Changes, *, since: float | None = None, overtakes: bool = True
+    ) -> frozenset[str]:
         """Owes `changes` from now on, and ends the commands that they overtake.
+
+        Returns the paths of them that a step takes.
 
         Where that cancels the push, whoever notes them has to push; what is noted without another
         push to come `overtakes` nothing. They have been heard of `since` then, by the monotonic
@@ -182,6 +186,7 @@ class Pushes:
         if overtakes and self._setbacks < _PATIENCE:
             self._setbacks += self._turns.overtake(self._is_overtaken)
         self._turns.stir()
+        return plan.paths
 
     def owe(self, plan: Plan) -> None:
         """Owes `plan` from now on, which no change asks for."""
@@ -257,30 +262,30 @@ class Pushes:
 
     async def _hand_out(self, stages: TaskGroup, rest: Rest) -> None:
         """Has all that is owed carried out, until there is nothing that may be."""
-        turns, joined, is_coming, is_over = self._turns, 0, False, False
+        turns, joined, is_coming, has_paused = self._turns, 0, False, False
         while not (turns.have_failed or turns.are_overtaken):
             left = rest() if joined < _JOINS else 0.0
-            is_over |= is_coming and left <= 0
+            has_paused |= is_coming and left <= 0
             is_coming = left > 0
             joins = not turns.busy or self._ledger.may_join(self.graph, turns.busy)
             if self.owes and joins and joined < _JOINS:
-                # What is written all the time is one crowd after another.
-                joined += is_over or not is_coming
+                # Of a crowd as much joins as comes, up to its first pause.
+                joined += has_paused or not is_coming
                 turns.begin_anew()
                 self._take_up()
             self._ledger = self._ledger.settled(turns.busy)
             ready = self._ledger.ready(self.graph, turns.busy)
-            if left > 0:
+            if is_coming:
                 ready = (
                     each for each in ready if each.verb == "sync" and each.ref not in self._early
                 )
             elif joined < _JOINS:  # what waits can join before them
                 ready = (action for action in ready if not self._is_overtaken(action))
             for action in turns.may_begin(ready):
-                stages.start_soon(self._carry_out, action, turns.begin(action), left > 0)
-            if not turns.busy and left <= 0:
+                stages.start_soon(self._carry_out, action, turns.begin(action), is_coming)
+            if not (turns.busy or is_coming):
                 return
-            with anyio.move_on_after(left if left > 0 else None):
+            with anyio.move_on_after(left if is_coming else None):
                 await turns.moved()
 
     async def _carry_out(self, action: Action, scope: anyio.CancelScope, early: bool) -> None:
@@ -315,6 +320,7 @@ class Pushes:
             raise _unreadable(action, error) from error
 
     def _note_landed(self, action: Action, performed: Performed) -> None:
+        self._early.pop(action.ref, None)
         self._ledger = self._ledger.landed(action, changed=performed.changed, built=performed.built)
         if performed.refusal:
             self._ledger = self._ledger.kept(action.because)

@@ -92,6 +92,26 @@ def test_what_is_written_all_the_time_does_not_hold_up_a_crowd() -> None:
     assert now < 0.5
 
 
+@pytest.mark.parametrize("apart", [0.11, 0.15, 0.19])
+def test_new_paths_that_come_slowly_are_no_crowd(apart: float) -> None:
+    lull, now, longest, since = Lull(), 0.0, 0.0, 0.0
+    for serial in range(500):
+        now = serial * apart
+        lull.add([str(serial)], now)
+        if lull.rest(now + 0.99 * apart) <= 0:
+            since = now
+        longest = max(longest, now - since)
+    assert longest < 2
+
+
+def test_a_part_of_a_crowd_has_but_one_end() -> None:
+    lull, ends = Lull(), 0
+    for hundredth in range(6200):
+        lull.add(crowd(10, begin=10 * hundredth), hundredth / 100)
+        ends += lull.rest(hundredth / 100 + 0.005) <= 0
+    assert ends == 2
+
+
 @pytest.mark.parametrize("took", [0.1, 0.21, 0.3, 2.0])
 def test_what_is_written_all_the_time_holds_up_nothing_where_looks_take_long(took: float) -> None:
     lull, now, waits, waited = Lull(), 0.0, 0.0, []

@@ -131,8 +131,11 @@ async def test_where_one_fails_the_others_end_and_all_stays_owed(web: World) -> 
     (web.root / "a").unlink()
     push = web.begin("b", deleted=["a"])
     await until(lambda: web.began() == [0, 1])
-    later = Changes(frozenset({"later"}))
-    web.session.once("commandReturn", lambda _: web.session.pushes.note(later))
+
+    def save(_: Event) -> None:
+        web.session.pushes.note(Changes(frozenset({"later"})))
+
+    web.session.once("commandReturn", save)
     web.gates[1].set()
     result = await push
     assert (result.status, result.return_code) == ("failed", 1)

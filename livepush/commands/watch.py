@@ -65,7 +65,7 @@ def _keep(_: Event) -> None:
     """Takes what is there now to stay: nobody looks through it for garbage any more.
 
     That would take 20 ms and more at a time, of a large context much more, and it is in the middle
-    of a save that it would be done.
+    of a save that it would be done. What little garbage there is by now stays as well.
     """
     gc.freeze()
 
