@@ -25,11 +25,10 @@ from typing import IO, Protocol
 from livepush.manifest import Item
 from livepush.model import Entry
 from livepush.shield import settle
-from livepush.span import LARGE, Piece, Span
+from livepush.span import LARGE, PORTION, Piece, Span
 from livepush.tree import Tree
 
 CHUNK = 1024 * 1024  # bytes read and sent at once
-MERGED = 256 * 1024  # bytes of small files that are read together
 XATTR = "SCHILY.xattr."  # what archives call the extended attributes
 _OURS = "user."  # of the build context's, builders give nobody else's with certainty
 
@@ -110,7 +109,7 @@ def _merged(pieces: Iterator[Piece]) -> Iterator[tuple[Piece, bool]]:
             continue
         waiting.append(piece)
         size += len(piece)
-        if size >= MERGED:
+        if size >= PORTION:
             yield b"".join(waiting) if len(waiting) > 1 else piece, False
             waiting, size = [], 0
     yield b"".join([*waiting, bytes(2 * tarfile.BLOCKSIZE)]), True

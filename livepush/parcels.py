@@ -10,13 +10,11 @@ import tarfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
-from livepush.archive import MERGED
-from livepush.span import Piece, Span, whole
+from livepush.span import PORTION, Piece, Span, whole
 
 LIMIT = 512 * 1024
 """Bytes of a file that is small."""
 
-_ENOUGH = MERGED  # bytes of a parcel: while one is unpacked the next is read
 _LIGHT = 32 * 1024  # bytes a member: with more, an upload is the quicker road
 _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)
@@ -67,7 +65,7 @@ class Parcels:
         at = 0
         files: list[str] = []
         directories: list[str] = []
-        while not self.is_over and at < _ENOUGH:
+        while not self.is_over and at < PORTION:
             member = _member(self._begun, at)
             if isinstance(member, int):
                 piece = await anext(self._stream, b"")

@@ -9,6 +9,9 @@ from typing import IO
 LARGE = 8 * 1024 * 1024
 """Bytes of a file that are worth it."""
 
+PORTION = 256 * 1024
+"""Bytes of small files that go together: while one portion is unpacked the next one is read."""
+
 _CHUNK = 1024 * 1024
 
 
