@@ -5,7 +5,8 @@ come, but commands and restarts wait until all are there: the more paths have ch
 longer they have been coming, the longer nothing new may come before these begin. What is written
 all the time does not hold them up, because the same path again is nothing new.
 
-Many programs replace a file by removing it first. So what is gone is given a moment to come again.
+Many programs replace a file by removing it first. So what is gone is given a moment to come again,
+unless something else has changed: others write beside the file, and rename.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Lull:
 
     def __init__(self, debounce: float = 0.0) -> None:
         self._debounce = debounce
-        self._waits = False
+        self._waits = self._has_changed = False
         self._first = self._last = -math.inf
         self._gone: dict[str, float] = {}  # since when
         self._crowd: set[str] = set()
@@ -55,6 +56,7 @@ class Lull:
         if not self._waits:
             self._first, self._waits = now, True
         self._last = now
+        self._has_changed |= bool(changed)
         if self._is_parted or min(now, since) > self._last_new + _QUIET:
             self._crowd, self._began, self._is_parted = set(), now, False
         if not self._crowd.issuperset(paths):
@@ -65,7 +67,9 @@ class Lull:
 
     def left(self, now: float) -> float:
         """For how long the push still has to wait; not positive when it may begin."""
-        back = min(self._gone.values(), default=-math.inf) + _REPLACED
+        back = -math.inf
+        if not self._has_changed:
+            back = min(self._gone.values(), default=-math.inf) + _REPLACED
         debounce = min(self._last + self._debounce, self._first + _DEBOUNCES * self._debounce)
         return max(back, debounce) - now
 
@@ -89,5 +93,5 @@ class Lull:
 
     def end(self) -> None:
         """A push begins, and takes all that waits."""
-        self._waits = False
+        self._waits = self._has_changed = False
         self._gone.clear()

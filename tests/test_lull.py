@@ -164,6 +164,17 @@ def test_what_is_gone_may_come_again_in_a_moment() -> None:
     assert lull.left(0.001) <= 0
 
 
+def test_a_safe_save_is_pushed_at_once() -> None:
+    lull = Lull()
+    lull.add(["a.tmp"], 0.0)
+    lull.end()
+    lull.add(["a"], 0.005, gone=["a.tmp"])
+    assert lull.left(0.005) <= 0
+    lull.end()
+    lull.add([], 0.1, gone=["a"])
+    assert lull.left(0.1) > 0
+
+
 def test_what_a_push_has_taken_is_not_waited_for() -> None:
     lull = Lull()
     lull.add([], 0.0, gone=["a"])
