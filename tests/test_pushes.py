@@ -17,7 +17,7 @@ from livepush.executor import Executor, StepFailedError
 from livepush.model import Changes
 from livepush.opening import GRACE
 from livepush.plan import Action
-from livepush.push import _PATIENCE
+from livepush.push import _PATIENCE, PushResult
 from livepush.session import Livepush
 from livepush.testing import FakeEngine
 
@@ -36,6 +36,15 @@ class World:
         self.gate = gate
         self.session: Livepush
         self.told: list[Event] = []
+        self.left = 0.001  # seconds for which more is coming, as a crowd's push is told
+
+    async def crowd(self, path: str, text: str) -> asyncio.Task[PushResult]:
+        """A push of a save of which more is coming."""
+        self.session.pushes.note(await self.change(path, text))
+        return self.push_crowd()
+
+    def push_crowd(self) -> asyncio.Task[PushResult]:
+        return asyncio.create_task(self.session.pushes.push(rest=lambda: self.left))
 
     async def save(self, path: str, text: str) -> str:
         (self.root / path).write_text(text)
@@ -129,9 +138,7 @@ async def test_a_save_after_calling_off_is_pushed(web: World) -> None:
 async def test_while_more_is_coming_only_copies_are_carried_out(web: World) -> None:
     """And what comes joins them; the command runs once, when all of it is there."""
     web.gate.set()
-    left = 0.001
-    web.session.pushes.note(await web.change("deps", "two"))
-    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    push = await web.crowd("deps", "two")
     await web.lands("/deps", "two")
     web.session.pushes.note(await web.change("deps", "three"))
     await until(lambda: web.holds("/deps") == "three" and not web.session.pushes.owes)
@@ -139,7 +146,7 @@ async def test_while_more_is_coming_only_copies_are_carried_out(web: World) -> N
     await until(lambda: not web.session.pushes.owes)
     assert web.names() == 3 * ["livepushStart"]
     assert web.holds("/src") is None, "which comes after the command"
-    left = 0.0
+    web.left = 0.0
     assert (await push).status == "succeeded"
     assert (web.holds("/out"), web.holds("/src")) == ("three", "two")
     assert web.names() == [*(3 * ["livepushStart"]), "commandExecute", "livepushEnd"]
@@ -168,27 +175,25 @@ async def test_a_push_does_not_end_while_more_is_coming(web: World) -> None:
 async def test_a_copy_that_fails_while_more_is_coming_waits_for_more(web: World) -> None:
     """A source may be away for a moment, as while a branch is switched."""
     web.gate.set()
-    left = 0.001
     web.session.pushes.note(await web.change("deps", "two"))
     (web.root / "deps").unlink()
     web.session.pushes.note(await web.session.reread(frozenset({"deps"})))
-    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    push = web.push_crowd()
     await until(lambda: bool(web.session.pushes._early))  # nothing else tells
     web.session.pushes.note(await web.change("deps", "three"))
     await web.lands("/deps", "three")
-    left = 0.0
+    web.left = 0.0
     assert (await push).status == "succeeded"
     assert web.names().count("error") == 0
     assert web.holds("/out") == "three"
 
 
 async def test_a_copy_that_still_fails_when_all_is_there_fails_the_push(web: World) -> None:
-    left = 0.001
     (web.root / "deps").unlink()
     web.session.pushes.note(await web.session.reread(frozenset({"deps"})))
-    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    push = web.push_crowd()
     await until(lambda: bool(web.session.pushes._early))
-    left = 0.0
+    web.left = 0.0
     result = await push
     assert (result.status, result.owed) == ("failed", ("deps",))
     assert web.names() == ["livepushStart", "error", "livepushEnd"]
@@ -227,7 +232,7 @@ async def test_a_command_that_fails_while_more_is_coming_is_not_tried_with_each_
     web: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copy may turn out to be for a build, whose command fails then."""
-    left, tries = 0.001, 0
+    tries = 0
 
     async def failing(_: Action) -> NoReturn:
         nonlocal tries
@@ -236,12 +241,12 @@ async def test_a_command_that_fails_while_more_is_coming_is_not_tried_with_each_
 
     monkeypatch.setattr(Executor, "perform", lambda _, action: failing(action))
     web.session.pushes.note(await web.change("deps", "0"))
-    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    push = web.push_crowd()
     await until(lambda: tries == 1)
     for serial in range(1, 20):
         web.session.pushes.note(await web.change("deps", str(serial)))
         await until(lambda: not web.session.pushes.owes)
-    left = 0.0
+    web.left = 0.0
     result = await push
     assert (result.status, result.return_code, tries) == ("failed", 1, 2)
 
@@ -249,15 +254,12 @@ async def test_a_command_that_fails_while_more_is_coming_is_not_tried_with_each_
 async def test_a_crowd_that_has_a_pause_too_early_is_waited_for_all_the_same(web: World) -> None:
     """What the pause let begin comes once more at its end, and not with every change."""
     web.gate.set()
-    left = 0.001
-    web.session.pushes.note(await web.change("deps", "0"))
-    push = asyncio.create_task(web.session.pushes.push(rest=lambda: left))
+    push = await web.crowd("deps", "0")
     await web.lands("/deps", "0")
-    left = 0.0
+    web.left = 0.0
 
     def go_on(_: Event) -> None:
-        nonlocal left
-        left = 0.001
+        web.left = 0.001
         (web.root / "deps").write_text("1")
         web.session.pushes.note(Changes(frozenset({"deps"})), overtakes=False)
 
@@ -266,7 +268,7 @@ async def test_a_crowd_that_has_a_pause_too_early_is_waited_for_all_the_same(web
         await web.lands("/deps", str(serial))
         web.session.pushes.note(await web.change("deps", str(serial + 1)), overtakes=False)
     await web.lands("/deps", "10")
-    left = 0.0
+    web.left = 0.0
     assert (await push).status == "succeeded"
     assert web.names().count("commandExecute") == 2
 
